@@ -1,0 +1,124 @@
+//! Task ids: a hash of the checkpoint and of what makes a task unique in it.
+//!
+//! XXH3-128 since checkpoint format 2; SHA-1, cut to 128 bits, before that.
+
+use crate::error::{Error, ErrorKind};
+use sha1::{Digest as _, Sha1};
+use xxhash_rust::xxh3::xxh3_128;
+
+const DIGITS: &[u8; 16] = b"0123456789abcdef";
+/// Where the dashes of a UUID are.
+const DASHES: [usize; 4] = [8, 13, 18, 23];
+
+/// A UUID-shaped task id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TaskId([u8; 36]);
+
+impl TaskId {
+    fn from_bytes(bytes: [u8; 16]) -> Self {
+        let mut text = [b'-'; 36];
+        let mut at = 0;
+        for byte in bytes {
+            if DASHES.contains(&at) {
+                at += 1;
+            }
+            text[at] = DIGITS[usize::from(byte >> 4)];
+            text[at + 1] = DIGITS[usize::from(byte & 15)];
+            at += 2;
+        }
+        TaskId(text)
+    }
+
+    /// The id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).expect("hexadecimal digits and dashes are ASCII")
+    }
+}
+
+/// Makes the ids of one superstep's tasks: they all start with the checkpoint's bytes.
+#[derive(Debug)]
+pub(crate) struct TaskIds {
+    data: Vec<u8>,
+    checkpoint: usize,
+    format: i64,
+}
+
+impl TaskIds {
+    /// `checkpoint_id` is hexadecimal text, with or without dashes.
+    pub(crate) fn of(checkpoint_id: &str, format: i64) -> Result<Self, Error> {
+        let mut data = Vec::with_capacity(256);
+        let mut high = None;
+        for byte in checkpoint_id.bytes().filter(|byte| *byte != b'-') {
+            let digit = char::from(byte).to_digit(16).ok_or_else(|| bad_id(checkpoint_id))? as u8;
+            match high.take() {
+                None => high = Some(digit),
+                Some(high) => data.push(high << 4 | digit),
+            }
+        }
+        if high.is_some() {
+            return Err(bad_id(checkpoint_id));
+        }
+        let checkpoint = data.len();
+        Ok(TaskIds { data, checkpoint, format })
+    }
+
+    /// Hashes the checkpoint's bytes and the parts, joined without separators.
+    pub(crate) fn make<'a>(&mut self, parts: impl IntoIterator<Item = &'a [u8]>) -> TaskId {
+        self.data.truncate(self.checkpoint);
+        for part in parts {
+            self.data.extend_from_slice(part);
+        }
+        if self.format > 1 {
+            return TaskId::from_bytes(xxh3_128(&self.data).to_be_bytes());
+        }
+        let digest = Sha1::digest(&self.data);
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&digest[..16]);
+        TaskId::from_bytes(bytes)
+    }
+}
+
+fn bad_id(checkpoint_id: &str) -> Error {
+    Error::new(
+        ErrorKind::BadCheckpointId,
+        format!("checkpoint id '{checkpoint_id}' is not hexadecimal UUID text"),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::TaskIds;
+    use crate::error::ErrorKind;
+
+    const CHECKPOINT: &str = "1ef4f797-8335-6428-8001-8a1503f9b875";
+
+    #[test]
+    fn ids_have_the_shape_of_a_uuid() {
+        let mut ids = TaskIds::of(CHECKPOINT, 4).expect("a UUID");
+        let id = ids.make([b"a".as_slice(), b"0"]);
+        let dashes: Vec<usize> = id.as_str().match_indices('-').map(|(at, _)| at).collect();
+        assert_eq!(dashes, [8, 13, 18, 23]);
+        assert_eq!(id, ids.make([b"a0".as_slice()]), "parts are joined without separators");
+        assert_ne!(id, ids.make([b"a1".as_slice()]));
+    }
+
+    #[test]
+    fn format_one_hashes_with_sha1() {
+        let mut ids = TaskIds::of("", 1).expect("no bytes");
+        assert_eq!(ids.make([b"abc".as_slice()]).as_str(), "a9993e36-4706-816a-ba3e-25717850c26c");
+    }
+
+    #[test]
+    fn format_four_hashes_with_xxh3() {
+        let mut ids = TaskIds::of("", 4).expect("no bytes");
+        assert_eq!(ids.make([b"abc".as_slice()]).as_str(), "06b05ab6-733a-6185-78af-5f94892f3950");
+    }
+
+    #[test]
+    fn text_that_is_not_hexadecimal_is_refused() {
+        for id in ["xyz", "abc"] {
+            assert_eq!(TaskIds::of(id, 4).expect_err("bad").kind, ErrorKind::BadCheckpointId);
+        }
+    }
+}

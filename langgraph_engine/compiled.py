@@ -1,0 +1,197 @@
+"""A LangGraph graph, compiled for an engine: once per graph and engine, shared by every run.
+
+    Pregel (nodes, channels) -> GraphSpec -> engine.compile -> Program
+                             -> one NodePlan per node (how to call it directly, if it can be)
+
+Compiled graphs are kept as long as the graph they belong to, and made anew when the graph's nodes or
+channels were changed since.
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from langgraph.channels import (
+    AnyValue,
+    BinaryOperatorAggregate,
+    EphemeralValue,
+    LastValue,
+    NamedBarrierValue,
+    Topic,
+    UntrackedValue,
+)
+from langgraph.channels.base import BaseChannel
+from langgraph.channels.last_value import LastValueAfterFinish
+from langgraph.channels.named_barrier_value import NamedBarrierValueAfterFinish
+from langgraph.errors import ErrorCode, InvalidUpdateError, create_error_message
+from langgraph.types import Send
+
+from langgraph_engine import upstream
+from langgraph_engine.node_plan import NodePlan
+from langgraph_engine.protocol import ChannelSpec, Engine, GraphSpec, NodeSpec, Program
+
+__all__ = ["CompiledGraph", "compiled", "graph_spec"]
+
+_MISSING = upstream.MISSING
+
+_KINDS: dict[type, str] = {
+    LastValue: "last_value",
+    LastValueAfterFinish: "last_value_after_finish",
+    AnyValue: "any_value",
+    EphemeralValue: "ephemeral_value",
+    UntrackedValue: "untracked_value",
+    Topic: "topic",
+    BinaryOperatorAggregate: "binary_operator",
+    NamedBarrierValue: "named_barrier",
+    NamedBarrierValueAfterFinish: "named_barrier_after_finish",
+}
+# Channels of these kinds keep their value until a write replaces it, so a value emitted for one is
+# still the value read later.
+_LASTING_KINDS = frozenset({"last_value", "untracked_value", "binary_operator"})
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledGraph:
+    """What a run needs to know of a graph.
+
+    Attributes:
+        program: The engine's side.
+        channels: The graph's channel prototypes, without managed values.
+        managed: Managed values by name.
+        plans: One per node.
+        lasting: Channels whose value only changes by being written.
+        folding: Names of the ``binary_operator`` channels.
+        untracked: Names of the channels that are never saved.
+    """
+
+    program: Program
+    channels: Mapping[str, BaseChannel[Any, Any, Any]]
+    managed: Mapping[str, Any]
+    plans: Mapping[str, NodePlan]
+    lasting: frozenset[str]
+    folding: tuple[str, ...]
+    untracked: frozenset[str]
+
+
+def channel_spec(name: str, channel: BaseChannel[Any, Any, Any]) -> ChannelSpec:
+    """Describe one channel for an engine. Subclasses of LangGraph's kinds are ``custom``."""
+    kind = _KINDS.get(type(channel), "custom")
+    if kind in ("ephemeral_value", "untracked_value"):
+        return ChannelSpec(name, kind, guard=channel.guard)  # type: ignore[attr-defined]
+    if kind == "topic":
+        if name == upstream.TASKS:
+            return ChannelSpec(name, "tasks")
+        return ChannelSpec(name, kind, accumulate=channel.accumulate)  # type: ignore[attr-defined]
+    if kind == "binary_operator":
+        return _folding_spec(name, channel)  # type: ignore[arg-type]
+    if kind in ("named_barrier", "named_barrier_after_finish"):
+        names = channel.names  # type: ignore[attr-defined]
+        if all(isinstance(item, str) for item in names):
+            return ChannelSpec(name, kind, names=frozenset(names))
+        kind = "custom"
+    if kind == "custom":
+        return ChannelSpec(name, kind, custom=channel)
+    return ChannelSpec(name, kind)
+
+
+def _folding_spec(name: str, channel: BinaryOperatorAggregate[Any]) -> ChannelSpec:
+    reducer = channel.operator
+
+    def fold(base: Any, values: Sequence[Any]) -> Any:
+        start = 0
+        if base is _MISSING:
+            base, start = values[0], 1
+        overwritten = False
+        for value in values[start:] if start else values:
+            overwrites, replacement = upstream.get_overwrite(value)
+            if overwrites:
+                if overwritten:
+                    raise InvalidUpdateError(
+                        create_error_message(
+                            message="Can receive only one Overwrite value per super-step.",
+                            error_code=ErrorCode.INVALID_CONCURRENT_GRAPH_UPDATE,
+                        )
+                    )
+                base, overwritten = replacement, True
+            elif not overwritten:
+                base = reducer(base, value)
+        return base
+
+    def initial() -> Any:
+        return channel.from_checkpoint(_MISSING).value
+
+    return ChannelSpec(name, "binary_operator", fold=fold, initial=initial)
+
+
+def graph_spec(graph: upstream.Pregel) -> GraphSpec:
+    """Describe a graph for an engine."""
+    channels = {k: c for k, c in graph.channels.items() if isinstance(c, BaseChannel)}
+    return GraphSpec(
+        channels=tuple(channel_spec(name, channel) for name, channel in channels.items()),
+        nodes=tuple(
+            NodeSpec(
+                name=name,
+                triggers=tuple(node.triggers),
+                reads=node.channels
+                if isinstance(node.channels, str)
+                else tuple(c for c in node.channels if c in channels),
+                runs=node.node is not None,
+            )
+            for name, node in graph.nodes.items()
+        ),
+        trigger_to_nodes=graph.trigger_to_nodes,
+        missing=_MISSING,
+        send_type=Send,
+    )
+
+
+def _compile(graph: upstream.Pregel, engine: Engine) -> CompiledGraph:
+    spec = graph_spec(graph)
+    channels = {k: c for k, c in graph.channels.items() if isinstance(c, BaseChannel)}
+    return CompiledGraph(
+        program=engine.compile(spec),
+        channels=channels,
+        managed={k: m for k, m in graph.channels.items() if k not in channels},
+        plans={name: NodePlan.of(name, node, channels) for name, node in graph.nodes.items()},
+        lasting=frozenset(c.name for c in spec.channels if c.kind in _LASTING_KINDS),
+        folding=tuple(c.name for c in spec.channels if c.kind == "binary_operator"),
+        untracked=frozenset(k for k, c in channels.items() if isinstance(c, UntrackedValue)),
+    )
+
+
+_Shape = tuple[Any, ...]
+_cache: weakref.WeakKeyDictionary[Any, dict[str, tuple[_Shape, CompiledGraph]]] = (
+    weakref.WeakKeyDictionary()
+)
+_lock = threading.Lock()
+
+
+def _shape(graph: upstream.Pregel) -> _Shape:
+    """What changes when somebody changes a graph after compiling it."""
+    return (
+        id(graph.nodes),
+        len(graph.nodes),
+        id(graph.channels),
+        len(graph.channels),
+        id(graph.trigger_to_nodes),
+    )
+
+
+def compiled(graph: upstream.Pregel, engine: Engine) -> CompiledGraph:
+    """Compile a graph for an engine, or give what was compiled before. Safe from any thread."""
+    shape = _shape(graph)
+    per_engine = _cache.get(graph)
+    if per_engine is not None:
+        found = per_engine.get(engine.name)
+        if found is not None and found[0] == shape:
+            return found[1]
+    made = _compile(graph, engine)
+    with _lock:
+        _cache.setdefault(graph, {})[engine.name] = (shape, made)
+    return made
+
+

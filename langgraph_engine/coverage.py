@@ -1,0 +1,48 @@
+"""What an engine of this version doesn't cover, said before a run starts.
+
+A graph that isn't covered is handed back to LangGraph whole, with a reason; see ``docs/compatibility.md``.
+"""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any
+
+from langgraph.channels import DeltaChannel
+
+from langgraph_engine import upstream
+from langgraph_engine.compiled import channel_spec
+from langgraph_engine.protocol import Engine
+
+__all__ = ["explain", "uncovered"]
+
+_known: weakref.WeakKeyDictionary[Any, tuple[int, int, tuple[str, ...]]] = (
+    weakref.WeakKeyDictionary()
+)
+
+
+def explain(graph: upstream.Pregel, engine: Engine) -> tuple[str, ...]:
+    """Every reason a graph can't run on an engine; none means it can.
+
+    Subgraphs are graphs of their own: each is asked about when it runs.
+    """
+    reasons = []
+    for name, channel in graph.channels.items():
+        if isinstance(channel, DeltaChannel):
+            reasons.append(f"channel '{name}' is a DeltaChannel")
+        elif hasattr(channel, "is_available"):
+            capability = f"channel:{channel_spec(name, channel).kind}"
+            if capability not in engine.capabilities:
+                reasons.append(f"channel '{name}' needs the capability '{capability}'")
+    return tuple(reasons)
+
+
+def uncovered(graph: upstream.Pregel, engine: Engine) -> str | None:
+    """Why a graph can't run on an engine, or None. Remembered per graph."""
+    known = _known.get(graph)
+    shape = (id(engine), len(graph.channels))
+    if known is None or known[:2] != shape:
+        known = (*shape, explain(graph, engine))
+        _known[graph] = known
+    reasons = known[2]
+    return "; ".join(reasons) if reasons else None

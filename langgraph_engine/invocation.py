@@ -1,0 +1,344 @@
+"""One call of ``stream``, ``astream``, ``invoke`` or ``ainvoke``: from its arguments to a loop.
+
+    arguments -> config, defaults, callback manager   (``Invocation``)
+              -> the root run is announced to callbacks  (by the caller: sync or async)
+              -> stream handlers, runtime, loop          (``Invocation.start``)
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from langgraph.config import get_config
+from langgraph.errors import (
+    ErrorCode,
+    GraphDrained,
+    GraphRecursionError,
+    create_error_message,
+)
+from langgraph.runtime import RunControl, Runtime
+from langgraph.warnings import LangGraphDeprecatedSinceV10
+
+from langgraph_engine import upstream
+from langgraph_engine.compiled import compiled
+from langgraph_engine.protocol import Engine
+from langgraph_engine.saving import Latest, LoopOptions
+
+if TYPE_CHECKING:
+    from langgraph_engine.loop import Loop
+
+__all__ = ["Invocation"]
+
+CONF = upstream.CONF
+_DIRECT_MODES = {"values", "updates"}
+# Config keys of a host (LangGraph's server) that takes part in running tasks.
+_HOST_KEYS = (
+    upstream.CONFIG_KEY_NODE_FINISHED,
+    upstream.CONFIG_KEY_RUNNER_SUBMIT,
+)
+
+
+class Invocation:
+    """The arguments of one call, defaults applied, and what is made from them.
+
+    Attributes:
+        config: The run's config.
+        callbacks: The callback manager to announce the run to.
+        modes: Every stream mode asked for, to be streamed or printed.
+    """
+
+    def __init__(
+        self,
+        graph: upstream.Pregel,
+        engine: Engine,
+        input: Any,
+        config: Any,
+        *,
+        is_async: bool,
+        context: Any = None,
+        stream_mode: Any = None,
+        print_mode: Any = (),
+        output_keys: str | Sequence[str] | None = None,
+        interrupt_before: Any = None,
+        interrupt_after: Any = None,
+        durability: Any = None,
+        control: RunControl | None = None,
+        subgraphs: bool = False,
+        debug: bool | None = None,
+        version: str = "v1",
+        **deprecated: Any,
+    ) -> None:
+        self.graph, self.engine, self.input = graph, engine, input
+        self.is_async = is_async
+        self.context, self.control = context, control
+        self.subgraphs, self.version = subgraphs, version
+        self.durability = _durability(durability, deprecated.get("checkpoint_during"))
+        if stream_mode is None:
+            # As a node of another graph: the state after each superstep.
+            nested = config is not None and upstream.CONFIG_KEY_TASK_ID in config.get(CONF, {})
+            stream_mode = "values" if nested else graph.stream_mode
+        self.stream_mode = stream_mode
+        self.print_mode = ["updates", "values"] if debug or graph.debug else print_mode
+        self._given = (output_keys, interrupt_before, interrupt_after)
+        self.config = upstream.ensure_config(graph.config, config)
+        self.waits_for_stream = False
+        self._handlers: list[Any] = []
+        self.manager: Any = None
+        self.graph_callbacks: Any = None
+
+    def apply_defaults(self) -> None:
+        """Fill in what the call left open from the graph and its config.
+
+        Raises:
+            ValueError: The recursion limit, output keys or checkpointer config can't be used.
+        """
+        output_keys, before, after = self._given
+        (
+            self.modes,
+            self.output_keys,
+            self.interrupt_before,
+            self.interrupt_after,
+            self.checkpointer,
+            self.store,
+            self.cache,
+            self.durability_mode,
+        ) = self.graph._defaults(
+            self.config,
+            stream_mode=self.stream_mode,
+            print_mode=self.print_mode,
+            output_keys=output_keys,
+            interrupt_before=before,
+            interrupt_after=after,
+            durability=self.durability,
+        )
+
+    def make_callbacks(self) -> Any:
+        """The callback manager the root run is announced to."""
+        make = (
+            upstream.get_async_callback_manager_for_config
+            if self.is_async
+            else upstream.get_callback_manager_for_config
+        )
+        callbacks = make(self.config)
+        if callbacks.handlers or callbacks.inheritable_handlers:
+            if "messages" in self.modes and self.version != "v2":
+                _drop_handlers(
+                    callbacks, lambda h: isinstance(h, upstream.StreamMessagesHandlerV2)
+                )
+            if upstream.CONFIG_KEY_TASK_ID not in self.config[CONF]:
+                # Not a task: a caller's stream of its own graph only is not for this one's events.
+                _drop_handlers(callbacks, upstream.streams_only_its_graph)
+        if "ls_integration" not in callbacks.metadata:
+            callbacks.add_metadata({"ls_integration": "langgraph"})
+        return callbacks
+
+    def announcement(self) -> dict[str, Any]:
+        """Keyword arguments of ``on_chain_start`` for the root run."""
+        return {
+            "name": self.config.get("run_name", self.graph.get_name()),
+            "run_id": self.config.get("run_id"),
+        }
+
+    def announced(self, manager: Any) -> None:
+        """Take note of the root run; nodes' runs are its children."""
+        self.manager = manager
+        make = (
+            upstream.get_async_graph_callback_manager_for_config
+            if self.is_async
+            else upstream.get_sync_graph_callback_manager_for_config
+        )
+        self.graph_callbacks = (
+            make(self.config, run_id=manager.run_id) if self.config.get("callbacks") else None
+        )
+
+    def make_loop(
+        self,
+        loop_class: type[Any],
+        put: Callable[[Any], None],
+        put_threadsafe: Callable[[Any], None],
+        latest: Latest | None,
+    ) -> Any:
+        """Make the loop of this call.
+
+        Args:
+            loop_class: ``SyncLoop`` or ``AsyncLoop``.
+            put: Takes stream chunks from the thread the loop runs in.
+            put_threadsafe: Takes stream chunks from any thread.
+            latest: The stream of an ``invoke``, if it is one that only wants the last state.
+        """
+        if self.checkpointer is None and self.durability is not None:
+            warnings.warn(
+                "`durability` has no effect when no checkpointer is present.", stacklevel=4
+            )
+        graph = self.graph
+        self.config = config = graph._own_checkpoint_config(self.config)
+        conf = config[CONF]
+        self._add_stream_handlers(conf, put_threadsafe)
+        if self.durability is not None:
+            conf[upstream.CONFIG_KEY_DURABILITY] = self.durability_mode
+        conf[upstream.CONFIG_KEY_RUNTIME] = self._runtime(config, put_threadsafe)
+        watched = bool(self.manager.handlers or self.manager.inheritable_handlers)
+        self.waits_for_stream = (
+            graph.stream_eager
+            or self.subgraphs
+            or "messages" in self.modes
+            or "custom" in self.modes
+        )
+        return loop_class(
+            compiled(graph, self.engine),
+            self.input,
+            config=config,
+            manager=self.manager,
+            stream=upstream.StreamProtocol(put, self.modes),
+            latest=latest,
+            options=LoopOptions(
+                store=self.store,
+                cache=self.cache,
+                checkpointer=self.checkpointer,
+                input_keys=graph.input_channels,
+                output_keys=self.output_keys,
+                stream_keys=graph.stream_channels_asis,
+                interrupt_before=self.interrupt_before,
+                interrupt_after=self.interrupt_after,
+                durability=self.durability_mode,
+                retry_policy=graph.retry_policy,
+                cache_policy=graph.cache_policy,
+                migrate_checkpoint=graph._migrate_checkpoint,
+                direct=not (
+                    watched
+                    or self.waits_for_stream
+                    or self.modes - _DIRECT_MODES
+                    or self.interrupt_before
+                    or self.interrupt_after
+                    or self.cache is not None
+                    or graph.step_timeout is not None
+                    or graph.retry_policy
+                    or graph.cache_policy
+                    or graph.node_error_handler_map
+                    or upstream.CONFIG_KEY_STREAM in conf
+                    or any(key in conf for key in _HOST_KEYS)
+                ),
+            ),
+        )
+
+    def opened(self, loop: Loop) -> None:
+        """The loop knows its namespace now: tell the handlers that stream, and let subgraphs stream."""
+        for handler in self._handlers:
+            handler.parent_ns = loop.checkpoint_ns
+
+    def _add_stream_handlers(self, conf: Any, put: Callable[[Any], None]) -> None:
+        if "messages" in self.modes:
+            second = self.version == "v2" and conf.get(upstream.CONFIG_KEY_STREAM_MESSAGES_V2)
+            kind = upstream.StreamMessagesHandlerV2 if second else upstream.StreamMessagesHandler
+            self._handlers.append(kind(put, self.subgraphs))
+        if "tools" in self.modes:
+            self._handlers.append(upstream.StreamToolCallHandler(put, self.subgraphs))
+        self.manager.inheritable_handlers.extend(self._handlers)
+
+    def _runtime(self, config: Any, put: Callable[[Any], None]) -> Runtime[Any]:
+        conf = config[CONF]
+        parent = upstream.coerce_parent_runtime(
+            conf.get(upstream.CONFIG_KEY_RUNTIME, upstream.DEFAULT_RUNTIME)
+        )
+        if "custom" in self.modes:
+            writer = _custom_writer(put)
+        elif upstream.CONFIG_KEY_STREAM in conf:
+            writer = conf[upstream.CONFIG_KEY_RUNTIME].stream_writer
+        else:
+            writer = _no_writer
+        return parent.merge(
+            Runtime(
+                context=upstream.coerce_context(self.graph.context_schema, self.context),
+                store=self.store,
+                stream_writer=writer,
+                previous=None,
+                execution_info=None,
+                server_info=upstream.build_server_info(config, parent),
+                control=self.control or parent.control or RunControl(),
+            )
+        )
+
+    def lifecycle_events(self, loop: Loop) -> list[tuple[Any, Any]]:
+        """Graph lifecycle events since the last call, each with who to tell."""
+        events: list[tuple[Any, Any]] = []
+        callbacks = self.graph_callbacks
+        while loop.lifecycle_events:
+            event = loop.lifecycle_events.popleft()
+            if callbacks is None or not callbacks.handlers:
+                continue
+            resumed = isinstance(event, upstream.GraphResumeEvent)
+            call = callbacks.on_resume if resumed else callbacks.on_interrupt
+            events.append((call, _with_run_id(event, callbacks.run_id)))
+        return events
+
+    def output(self, getter: Callable[[], Any], empty: type[Exception]) -> Any:
+        """What the stream holds, in the form the caller asked for."""
+        second = self.version == "v2"
+        return upstream.format_output(
+            self.stream_mode,
+            self.print_mode,
+            self.subgraphs,
+            getter,
+            empty,
+            self.version,  # type: ignore[arg-type]
+            self.graph._output_mapper if second else None,
+            self.graph._state_mapper if second else None,
+        )
+
+    def check_end(self, loop: Loop) -> None:
+        """Raise if the run stopped before it was done."""
+        if loop.status == "out_of_steps":
+            raise GraphRecursionError(
+                create_error_message(
+                    message=f"Recursion limit of {self.config['recursion_limit']} reached without "
+                    "hitting a stop condition. You can increase the limit by setting the "
+                    "`recursion_limit` config key.",
+                    error_code=ErrorCode.GRAPH_RECURSION_LIMIT,
+                )
+            )
+        if loop.status == "draining":
+            if loop.control is None:
+                raise RuntimeError("Draining status requires run control")
+            raise GraphDrained(loop.control.drain_reason or "shutdown")
+
+
+def _durability(durability: Any, checkpoint_during: bool | None) -> Any:
+    if checkpoint_during is None:
+        return durability
+    warnings.warn(
+        "`checkpoint_during` is deprecated and will be removed. Please use `durability` instead.",
+        category=LangGraphDeprecatedSinceV10,
+        stacklevel=5,
+    )
+    if durability is not None:
+        raise ValueError(
+            "Cannot use both `checkpoint_during` and `durability` parameters. "
+            "Please use `durability` instead."
+        )
+    return "async" if checkpoint_during else "exit"
+
+
+def _drop_handlers(callbacks: Any, unwanted: Callable[[Any], bool]) -> None:
+    callbacks.handlers = [h for h in callbacks.handlers if not unwanted(h)]
+    callbacks.inheritable_handlers = [
+        h for h in callbacks.inheritable_handlers if not unwanted(h)
+    ]
+
+
+def _with_run_id(event: Any, run_id: Any) -> Any:
+    return replace(event, run_id=run_id)
+
+
+def _custom_writer(put: Callable[[Any], None]) -> Callable[[Any], None]:
+    def stream_writer(chunk: Any) -> None:
+        namespace = get_config()[CONF][upstream.CONFIG_KEY_CHECKPOINT_NS]
+        put((tuple(namespace.split(upstream.NS_SEP)[:-1]), "custom", chunk))
+
+    return stream_writer
+
+
+def _no_writer(chunk: Any) -> None:
+    """Where nobody asked for custom chunks."""

@@ -1,0 +1,234 @@
+"""A task run the direct way, and the config it would have had.
+
+Most nodes never look at their config, and building one costs more than everything else a superstep
+does. So the context of a directly run task holds a ``LiveConfig``: a dict that is built the first time
+anything looks into it, from what was true when the task was planned.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from langgraph_engine.task_config import executable_task, first_attempt_config
+
+if TYPE_CHECKING:
+    from langgraph.types import PregelExecutableTask
+
+    from langgraph_engine import upstream
+    from langgraph_engine.loop import Loop
+    from langgraph_engine.node_plan import NodePlan
+    from langgraph_engine.protocol import Task
+
+__all__ = ["LiveConfig", "LiveTask"]
+
+_building = threading.Lock()
+
+
+class LiveTask:
+    """One task of a superstep nobody is watching.
+
+    Attributes:
+        loop: The run it belongs to.
+        task: The engine's task.
+        plan: How to call its node.
+        value: The node's input.
+        writes: What it wrote, in order; ``extend`` may be called from any thread.
+        futures: Tasks it asked for through the functional API, if it did.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_basis",
+        "_executable",
+        "_full",
+        "_lazy",
+        "_scratchpad",
+        "futures",
+        "loop",
+        "plan",
+        "task",
+        "value",
+        "writes",
+    )
+
+    def __init__(self, loop: Loop, task: Task, plan: NodePlan) -> None:
+        self.loop = loop
+        self.task = task
+        self.plan = plan
+        self.value: Any = None
+        self.writes: deque[tuple[str, Any]] = deque()
+        self.futures: upstream.FuturesDict[Any, Any] | None = None
+        self._basis = loop.task_basis()
+        self._executable: PregelExecutableTask | None = None
+        self._full: dict[str, Any] | None = None
+        self._lazy: LiveConfig | None = None
+        self._scratchpad: upstream.PregelScratchpad | None = None
+
+    @property
+    def id(self) -> str:
+        return self.task.id
+
+    @property
+    def name(self) -> str:
+        return self.task.name
+
+    @property
+    def path(self) -> tuple[Any, ...]:
+        return self.task.path
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The task's config: the real one if it was built, else one that builds itself."""
+        if self._full is not None:
+            return self._full
+        if self._lazy is None:
+            self._lazy = LiveConfig(self.full_config)
+        return self._lazy
+
+    def scratchpad(self) -> upstream.PregelScratchpad:
+        if self._scratchpad is None:
+            self._scratchpad = self._basis.scratchpad(self.task.id, self.task.namespace)
+        return self._scratchpad
+
+    def executable(self) -> PregelExecutableTask:
+        """The same task as LangGraph's own class describes it."""
+        if self._executable is None:
+            self._executable = executable_task(
+                self._basis,
+                self.task,
+                self.plan,
+                self.value,
+                writes=self.writes,
+                scratchpad=self.scratchpad(),
+            )
+        return self._executable
+
+    def full_config(self) -> dict[str, Any]:
+        """The config the node would see in LangGraph, built at most once."""
+        if self._full is None:
+            with _building:
+                if self._full is None:
+                    self._full = first_attempt_config(self)
+        return self._full
+
+    def read(self, select: str | list[str], fresh: bool = False) -> Any:
+        """Read state; ``fresh`` reflects this task's own writes."""
+        return self._basis.read(self.scratchpad, self.writes, select, fresh)
+
+
+class LiveConfig(dict[str, Any]):
+    """A dict filled by ``build`` when it is first looked into."""
+
+    __slots__ = ("_build",)
+
+    def __init__(self, build: Callable[[], dict[str, Any]]) -> None:
+        self._build: Callable[[], dict[str, Any]] | None = build
+
+    def _fill(self) -> None:
+        build = self._build
+        if build is not None:
+            content = build()
+            if self._build is not None:
+                super().update(content)
+                self._build = None
+
+    def __getitem__(self, key: str) -> Any:
+        self._fill()
+        return super().__getitem__(key)
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self._fill()
+        super().__setitem__(key, value)
+
+    def __delitem__(self, key: str) -> None:
+        self._fill()
+        super().__delitem__(key)
+
+    def __contains__(self, key: object) -> bool:
+        self._fill()
+        return super().__contains__(key)
+
+    def __iter__(self) -> Iterator[str]:
+        self._fill()
+        return super().__iter__()
+
+    def __reversed__(self) -> Iterator[str]:
+        self._fill()
+        return super().__reversed__()
+
+    def __len__(self) -> int:
+        self._fill()
+        return super().__len__()
+
+    def __eq__(self, other: object) -> bool:
+        self._fill()
+        if isinstance(other, LiveConfig):
+            other._fill()
+        return super().__eq__(other)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    __hash__ = None  # type: ignore[assignment]  # as any dict
+
+    def __repr__(self) -> str:
+        self._fill()
+        return super().__repr__()
+
+    def __or__(self, other: Any) -> Any:
+        return dict(self.items()) | other
+
+    def __ror__(self, other: Any) -> Any:
+        return other | dict(self.items())
+
+    def __ior__(self, other: Any) -> Any:
+        self.update(other)
+        return self
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return dict, (dict(self.items()),)
+
+    def __copy__(self) -> dict[str, Any]:
+        return self.copy()
+
+    def get(self, key: str, default: Any = None) -> Any:
+        self._fill()
+        return super().get(key, default)
+
+    def keys(self) -> Any:
+        self._fill()
+        return super().keys()
+
+    def values(self) -> Any:
+        self._fill()
+        return super().values()
+
+    def items(self) -> Any:
+        self._fill()
+        return super().items()
+
+    def copy(self) -> dict[str, Any]:
+        return dict(self.items())
+
+    def pop(self, *args: Any) -> Any:
+        self._fill()
+        return super().pop(*args)
+
+    def popitem(self) -> tuple[str, Any]:
+        self._fill()
+        return super().popitem()
+
+    def setdefault(self, key: str, default: Any = None) -> Any:
+        self._fill()
+        return super().setdefault(key, default)
+
+    def update(self, *args: Any, **kwargs: Any) -> None:
+        self._fill()
+        super().update(*args, **kwargs)
+
+    def clear(self) -> None:
+        self._build = None
+        super().clear()

@@ -1,0 +1,350 @@
+"""The superstep loop: plan, run, commit, checkpoint, repeat.
+
+One ``Loop`` is one invocation of one graph. It owns everything but the decisions: those are the
+engine's (``self.run``). What a loop does, in the order it is called:
+
+    open    load the checkpoint, start the engine's run, take in the input     (loop_start)
+    tick    plan the next superstep; say whether there is anything to run
+    ...     the tasks are run by ``direct_run`` or by LangGraph's runner       (driving)
+    put_writes   a task is done: keep its writes, save them, stream them       (saving)
+    after_tick   commit the writes, stream values, save a checkpoint
+    close   save what is left, turn an interrupt into output
+
+Nothing here differs between sync and async but how a saver is called; see ``SyncLoop``, ``AsyncLoop``.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from langgraph.constants import TAG_HIDDEN
+from langgraph.errors import GraphInterrupt
+from langgraph.types import Interrupt, PregelExecutableTask
+
+from langgraph_engine import upstream
+from langgraph_engine.live_task import LiveTask
+from langgraph_engine.loop_start import StartingLoop
+from langgraph_engine.protocol import PUSH, Task, TaskWrites
+from langgraph_engine.task_config import (
+    call_task,
+    error_handler_task,
+    executable_task,
+    noting_input_errors,
+)
+
+if TYPE_CHECKING:
+    from langgraph_engine.node_plan import NodePlan
+
+__all__ = ["Loop"]
+
+logger = logging.getLogger("langgraph")
+CONF = upstream.CONF
+
+
+class Loop(StartingLoop):
+    """One invocation of one graph, from input to output."""
+
+    runner: upstream.PregelRunner | None = None
+    """Runs the tasks that aren't called directly."""
+
+    # -- plan -----------------------------------------------------------------------------------
+
+    def tick(self) -> bool:
+        """Plan the next superstep. True if there is something to run."""
+        if self.step > self.stop:
+            self.status = "out_of_steps"
+            self._prepare()
+            return False
+        self._prepare()
+        if not self.tasks and not self.live:
+            self.status = "done"
+            return False
+        if self.live:
+            if self._draining():
+                return False
+            return True
+        if not self.is_replaying and self.pending_writes:
+            self._reapply(self.tasks)
+            self._resume_error_handlers()
+        if self.interrupt_before and self._should_interrupt(self.interrupt_before):
+            self.status = "interrupt_before"
+            raise GraphInterrupt()
+        if self._draining():
+            return False
+        self.emit("tasks", upstream.map_debug_tasks, self.tasks.values())
+        for task in self.tasks.values():
+            if task.writes:
+                self.output_writes(task.id, task.writes, cached=True)
+        return True
+
+    def _draining(self) -> bool:
+        if self.control is not None and self.control.drain_requested:
+            self.status = "draining"
+            return True
+        return False
+
+    def _prepare(self) -> None:
+        """Plan, and describe the planned tasks: directly callable ones if all of them are."""
+        plan = self.run.plan(self.step, self.checkpoint_id, self.namespace, self.updated)
+        self.basis = None
+        for reason, packet in plan.ignored:
+            if reason == "packet_type":
+                logger.warning(f"Ignoring invalid packet type {type(packet)} in pending sends")
+            else:
+                logger.warning(f"Ignoring unknown node name {packet.node} in pending sends")
+        self.live = {}
+        self.tasks = {}
+        if self.direct and not self.pending_writes:
+            live = self._live_tasks(plan.tasks)
+            if live is not None:
+                self.live = live
+                return
+        basis = self.task_basis()
+        coerced: dict[Any, Any] = {}
+        for task in plan.tasks:
+            node = self.graph.plans[task.name]
+            value, scratchpad = self._input(task, node, coerced, None)
+            self.tasks[task.id] = executable_task(basis, task, node, value, scratchpad=scratchpad)
+        if self.saves:
+            self.emit(
+                "checkpoints",
+                upstream.map_debug_checkpoint,
+                upstream.patch_configurable(
+                    self.checkpoint_config, {upstream.CONFIG_KEY_CHECKPOINT_ID: self.checkpoint_id}
+                ),
+                self.channels,
+                self.stream_keys,
+                self.checkpoint_metadata,
+                self.tasks.values(),
+                self.pending_writes,
+                self.prev_checkpoint_config,
+                self.output_keys,
+            )
+
+    def _live_tasks(self, tasks: Sequence[Task]) -> dict[str, LiveTask] | None:
+        plans = self.graph.plans
+        live: dict[str, LiveTask] = {}
+        coerced: dict[Any, Any] = {}
+        for task in tasks:
+            plan = plans[task.name]
+            if not plan.direct or plan.node.retry_policy or plan.node.cache_policy:
+                return None
+            if task.path[0] == PUSH and task.input.timeout is not None:
+                return None
+            live[task.id] = LiveTask(self, task, plan)
+        for task in live.values():
+            task.value, _ = self._input(task.task, task.plan, coerced, task)
+        return live
+
+    def _input(
+        self, task: Task, plan: NodePlan, coerced: dict[Any, Any], live: LiveTask | None
+    ) -> tuple[Any, upstream.PregelScratchpad | None]:
+        """A task's input: what the engine read, with managed values, coerced to the node's schema.
+
+        Nodes that read the same channels the same way get copies of one input.
+        """
+        value = task.input
+        if task.path[0] == PUSH:
+            return value.arg, None
+        scratchpad = None
+        with noting_input_errors(task.name, task.path):
+            if plan.input_key in coerced:
+                return copy(coerced[plan.input_key]), None
+            if plan.managed:
+                if live is not None:
+                    scratchpad = live.scratchpad()
+                else:
+                    scratchpad = self.task_basis().scratchpad(task.id, task.namespace)
+                managed = self.graph.managed
+                value = {
+                    name: managed[name].get(scratchpad) if name in managed else value[name]
+                    for name in plan.node.channels
+                    if name in managed or name in value
+                }
+            if plan.mapper is not None:
+                value = plan.mapper(value)
+        coerced[plan.input_key] = value
+        return value, scratchpad
+
+    def _should_interrupt(self, nodes: Any) -> bool:
+        if not self.run.unseen(upstream.INTERRUPT):
+            return False
+        if nodes == "*":
+            return any(
+                TAG_HIDDEN not in (task.config.get("tags") or ()) for task in self.tasks.values()
+            )
+        return any(task.name in nodes for task in self.tasks.values())
+
+    # -- resume ---------------------------------------------------------------------------------
+
+    def _reapply(self, tasks: Mapping[str, PregelExecutableTask]) -> None:
+        """Give tasks that finished before the run stopped their writes back."""
+        writes = (w for w in self.pending_writes if w[0] in tasks)
+        for task_id, status in upstream.read_task_statuses(writes).items():
+            tasks[task_id].writes.extend(status.output)
+
+    def _resume_error_handlers(self) -> None:
+        """Tasks that failed into an error handler before the run stopped go to it again."""
+        for task_id, channel, _ in tuple(self.pending_writes):
+            if channel != upstream.ERROR_SOURCE_NODE or task_id not in self.tasks:
+                continue
+            error = next(
+                (v for t, c, v in self.pending_writes if t == task_id and c == upstream.ERROR), None
+            )
+            task = self.tasks[task_id]
+            if error is None or not self.graph.plans[task.name].node.error_handler_node:
+                continue
+            task.writes.append((upstream.ERROR, error))
+            self._handler_for(task, error)
+
+    def _handler_for(
+        self, failed: PregelExecutableTask, error: BaseException
+    ) -> PregelExecutableTask | None:
+        plan = self.graph.plans.get(self.graph.plans[failed.name].node.error_handler_node or "")
+        if plan is None:
+            return None
+        task = error_handler_task(self.task_basis(), failed, plan, error)
+        if task is not None:
+            self.tasks[task.id] = task
+        return task
+
+    def add_pushed(self, task: PregelExecutableTask) -> PregelExecutableTask:
+        """Take in a task a running task asked for."""
+        self.tasks[task.id] = task
+        if not self.is_replaying:
+            self._reapply({task.id: task})
+        return task
+
+    def call_pushed(
+        self, parent: PregelExecutableTask, index: int, call: upstream.Call | None
+    ) -> PregelExecutableTask | None:
+        """Make the task of a functional API call and take it in."""
+        if call is None:
+            logger.warning(f"Ignoring invalid PUSH task path {(PUSH, parent.path, index)}")
+            return None
+        task = call_task(self.task_basis(), parent, index, call)
+        self.emit("tasks", upstream.map_debug_tasks, [task])
+        return self.add_pushed(task)
+
+    def handler_scheduled(
+        self, failed: PregelExecutableTask, error: BaseException
+    ) -> PregelExecutableTask | None:
+        """Make the task of a failed task's error handler and take it in."""
+        task = self._handler_for(failed, error)
+        return None if task is None else self.add_pushed(task)
+
+    def cacheable(self) -> dict[tuple[Any, Any], PregelExecutableTask]:
+        """Tasks whose result may be in the cache."""
+        if self.cache is None:
+            return {}
+        return {
+            (task.cache_key.ns, task.cache_key.key): task
+            for task in self.tasks.values()
+            if task.cache_key and not task.writes
+        }
+
+    def _cache_entry(
+        self, task_id: str, writes: Sequence[tuple[str, Any]], cached: bool
+    ) -> dict[Any, Any] | None:
+        """What to put into the cache for a task that just finished, if anything."""
+        if cached or not writes or self.cache is None:
+            return None
+        task = self.tasks.get(task_id)
+        if task is None or task.cache_key is None:
+            return None
+        if any(channel in (upstream.INTERRUPT, upstream.ERROR) for channel, _ in writes):
+            return None  # only a node that finished may be skipped next time
+        return {(task.cache_key.ns, task.cache_key.key): (task.writes, task.cache_key.ttl)}
+
+    # -- commit ---------------------------------------------------------------------------------
+
+    def after_tick(self) -> None:
+        """Commit the superstep's writes, stream the values, save a checkpoint."""
+        done: Iterable[LiveTask | PregelExecutableTask]
+        if self.live:
+            done = self.live.values()
+            # A task may have asked for others; those are committed with it.
+            if self.tasks:
+                done = (*done, *self.tasks.values())
+        else:
+            done = self.tasks.values()
+        self.updated = self.commit(
+            [TaskWrites(task.path, task.name, task.writes, _triggers(task)) for task in done]
+        )
+        self._emit_values(done)
+        self.pending_writes = []
+        self.is_replaying = False
+        self.put_checkpoint({"source": "loop"})
+        if self.interrupt_after and self._should_interrupt(self.interrupt_after):
+            self.status = "interrupt_after"
+            self._prepare()
+            raise GraphInterrupt()
+        if upstream.CONFIG_KEY_RESUMING in self.config[CONF]:
+            conf = self.config[CONF].copy()  # the finished tasks' configs keep what was true
+            del conf[upstream.CONFIG_KEY_RESUMING]
+            self.config = {**self.config, CONF: conf}
+
+    def _emit_values(self, done: Iterable[Any]) -> None:
+        """Stream the state if this superstep wrote to it."""
+        if self.stream is None or self.updated is None:
+            return
+        keys = self.output_key_set
+        if keys.isdisjoint(self.updated) or not any(
+            channel in keys for task in done for channel, _ in task.writes
+        ):
+            return
+        if self.latest is not None and self.latest_is_lasting:
+            self.latest.due = True
+            return
+        self.emit("values", lambda: iter((self.run.read(self.output_keys),)))
+
+    # -- close ----------------------------------------------------------------------------------
+
+    def release(self) -> None:
+        """Let go of what refers back to the loop, so that it goes away without a collection."""
+        self.tasks, self.live, self.basis = {}, {}, None
+        self.runner = self.put_checkpoint_call = self.put_writes_call = None
+
+    def on_exit(
+        self,
+        exc_type: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool | None:
+        """Save what is left; an interrupt of a root graph becomes its output."""
+        if self.durability == "exit" and (
+            not self.is_nested
+            or error is not None
+            or all(upstream.NS_END not in part for part in self.checkpoint_ns)
+        ):
+            self.put_checkpoint(self.checkpoint_metadata, exiting=True)
+            self.put_pending_writes()
+        if isinstance(error, GraphInterrupt) and not self.is_nested:
+            self._interrupted(error)
+            self.output = self.run.read(self.output_keys)
+            return True
+        if exc_type is None:
+            self.output = self.run.read(self.output_keys)
+        return None
+
+    def _interrupted(self, error: GraphInterrupt) -> None:
+        interrupts: tuple[Interrupt, ...] = tuple(error.args[0]) if error.args else ()
+        self.push_lifecycle_event("interrupt", interrupts)
+        done = [*self.live.values(), *self.tasks.values()]
+        if self.pending_writes and any(task.writes for task in done):
+            # Show the state as the finished tasks would leave it.
+            self.updated = self.commit(
+                [TaskWrites(task.path, task.name, task.writes, _triggers(task)) for task in done]
+            )
+            self._emit_values(done)
+        if not interrupts:
+            self.emit("updates", lambda: iter(({upstream.INTERRUPT: interrupts},)))
+
+
+def _triggers(task: LiveTask | PregelExecutableTask) -> Sequence[str]:
+    return task.task.triggers if isinstance(task, LiveTask) else task.triggers
+

@@ -1,0 +1,185 @@
+"""The loop of ``astream`` and ``ainvoke``: a saver is awaited in the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import weakref
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from contextvars import Context
+from functools import partial
+from types import TracebackType
+from typing import Any
+
+from langgraph.types import PregelExecutableTask
+
+from langgraph_engine import upstream
+from langgraph_engine.live_task import LiveTask
+from langgraph_engine.loop import Loop
+
+__all__ = ["AsyncLoop"]
+
+CONF = upstream.CONF
+
+
+class AsyncLoop(Loop):
+    """A loop whose saver, cache and tasks are awaited."""
+
+    is_async = True
+    use_astream = False
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.stack = AsyncExitStack()
+        self.event_loop = asyncio.get_running_loop()
+        self._executor: Any = None
+        self.callback_manager = upstream.get_async_callback_manager_for_config
+        saver = self.checkpointer
+        self.put_writes_call = None if saver is None else saver.aput_writes
+        self.put_checkpoint_call = None if saver is None else self._put_after_previous
+
+    # -- background work ------------------------------------------------------------------------
+
+    def submit(self, function: Any, *args: Any, **kwargs: Any) -> Any:  # type: ignore[override]
+        """Start a coroutine as one of the run's tasks."""
+        if self._executor is None:
+            self._executor = upstream.AsyncBackgroundExecutor(self.config)
+        return self._executor.submit(function, *args, **kwargs)
+
+    async def _close_executor(self, *error: Any) -> bool | None:
+        if self._executor is not None:
+            await self._executor.__aexit__(*error)
+        return None
+
+    async def run_in_context(self, awaitable: Any, context: Context) -> Any:
+        """Await a node's coroutine in a context of its own, where Python can (3.11 on)."""
+        if sys.version_info >= (3, 11) and asyncio.iscoroutine(awaitable):
+            return await asyncio.create_task(awaitable, context=context)
+        return await awaitable
+
+    async def _put_after_previous(
+        self,
+        previous: asyncio.Task[Any] | None,
+        config: Any,
+        checkpoint: Any,
+        metadata: Any,
+        new_versions: Any,
+    ) -> None:
+        if previous is not None:
+            await previous
+        assert self.checkpointer is not None
+        await self.checkpointer.aput(config, checkpoint, metadata, new_versions)
+
+    def put_writes(
+        self, task_id: str, writes: Sequence[tuple[str, Any]], *, cached: bool = False
+    ) -> None:
+        super().put_writes(task_id, writes, cached=cached)
+        if (entry := self._cache_entry(task_id, writes, cached)) is not None:
+            self.submit(self.cache.aset, entry)
+
+    # -- tasks asked for by tasks ---------------------------------------------------------------
+
+    async def accept_push(
+        self, parent: PregelExecutableTask, index: int, call: upstream.Call | None = None
+    ) -> PregelExecutableTask | None:
+        task = self.call_pushed(parent, index, call)
+        if task is not None:
+            await self.put_cached_writes()
+        return task
+
+    async def schedule_error_handler(
+        self, failed: PregelExecutableTask, error: BaseException
+    ) -> PregelExecutableTask | None:
+        if self.error_write_futures:  # what failed is on record before its handler starts
+            futures, self.error_write_futures = self.error_write_futures, []
+            await asyncio.gather(*futures)
+        task = self.handler_scheduled(failed, error)
+        if task is not None:
+            await self.put_cached_writes()
+        return task
+
+    async def put_cached_writes(self) -> None:
+        """Settle tasks whose result is in the cache."""
+        if not (tasks := self.cacheable()):
+            return
+        for key, writes in (await self.cache.aget(tuple(tasks))).items():
+            tasks[key].writes.extend(writes)
+            self.put_writes(tasks[key].id, tasks[key].writes, cached=True)
+
+    def call_function(self, live: LiveTask, task: PregelExecutableTask) -> Any:
+        """What the functional API calls to start a task from this one."""
+        assert self.runner is not None
+        live.futures = upstream.FuturesDict(
+            callback=weakref.WeakMethod(self.runner.commit),
+            event=asyncio.Event(),
+            should_stop=upstream.should_stop_others,
+            future_type=asyncio.Future,
+        )
+        return partial(
+            upstream.acall_task,
+            weakref.ref(task),
+            stream=self.use_astream,
+            retry_policy=None,
+            futures=weakref.ref(live.futures),
+            schedule_task=self.accept_push,
+            submit=self.runner.submit,
+            loop=self.event_loop,
+        )
+
+    # -- context --------------------------------------------------------------------------------
+
+    async def __aenter__(self) -> AsyncLoop:
+        saver = self.checkpointer
+        saved = None
+        if saver is not None:
+            saved = await self._load(saver)
+        replayed = self.adopt(saved)
+        if replayed:
+            assert saved is not None
+            replayed, _ = await upstream.achannels_from_checkpoint(
+                replayed, saved.checkpoint, saver=saver, config=self.checkpoint_config
+            )
+        self.stack.push_async_exit(self._close_executor)
+        try:
+            self.begin(replayed)
+        except BaseException as error:
+            await self._close_executor(type(error), error, error.__traceback__)
+            raise
+        self.stack.push(self.on_exit)
+        return self
+
+    async def _load(self, saver: Any) -> Any:
+        config = self.checkpoint_config
+        if config[CONF].get(upstream.CONFIG_KEY_CHECKPOINT_ID):
+            saved = await saver.aget_tuple(config)
+            if saved is not None:
+                self.superseded = await upstream.acheckpoint_superseded(saver, config, saved)
+            return saved
+        if replay := self.config[CONF].get(upstream.CONFIG_KEY_REPLAY_STATE):
+            saved = await replay.aget_checkpoint(self.namespace, saver, config)
+            self.config[CONF].pop(upstream.CONFIG_KEY_RESUMING, None)
+            return saved
+        return await saver.aget_tuple(config)
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool | None:
+        if self._executor is None and self.durability != "exit":
+            return await self._close(exc_type, error, traceback)
+        # Saving goes on when the caller is cancelled; the exception carries the task that does it.
+        closing = asyncio.create_task(self._close(exc_type, error, traceback))
+        try:
+            return await closing
+        except asyncio.CancelledError as cancelled:
+            cancelled.args = (*cancelled.args, closing)
+            raise
+
+    async def _close(self, *error: Any) -> bool | None:
+        try:
+            return await self.stack.__aexit__(*error)
+        finally:
+            self.release()

@@ -1,0 +1,469 @@
+"""What a loop knows, streams and saves: the base of ``Loop``.
+
+Saving is LangGraph's: a task's writes are saved as soon as it is done (pending writes), a checkpoint
+after every superstep; with durability ``exit`` only once, at the end. How a saver is called differs
+between sync and async and is left to ``submit`` and the ``saver_*`` methods.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from langgraph.checkpoint.base import WRITES_IDX_MAP, BaseCheckpointSaver
+from langgraph.constants import TAG_HIDDEN
+from langgraph.errors import ErrorCode, InvalidUpdateError, create_error_message
+from langgraph.runtime import Runtime
+from langgraph.types import Interrupt, PregelExecutableTask, Send
+
+from langgraph_engine import upstream
+from langgraph_engine.protocol import CommitRejected, Run, TaskWrites
+from langgraph_engine.task_config import ChannelMap, TaskBasis, path_text
+
+if TYPE_CHECKING:
+    from langchain_core.runnables import RunnableConfig
+
+    from langgraph_engine.compiled import CompiledGraph
+    from langgraph_engine.live_task import LiveTask
+
+__all__ = ["Latest", "LoopOptions", "SavingLoop"]
+
+logger = logging.getLogger("langgraph")
+CONF = upstream.CONF
+WritesT = Sequence[tuple[str, Any]]
+_randbits = random.Random().getrandbits
+
+
+def _unsaved_checkpoint_id() -> str:
+    """An id in the form of a checkpoint's, for one no saver will ever see."""
+    ticks = time.time_ns() // 100 + 0x01B21DD213814000
+    text = f"{ticks >> 12:012x}6{ticks & 0xFFF:03x}8000{_randbits(48):012x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+@dataclass(slots=True)
+class Latest:
+    """The stream of an ``invoke``: keeps the last state and every interrupt, drops the rest.
+
+    Attributes:
+        value: The last state streamed.
+        due: A newer state was due, and can still be read from the channels.
+        interrupts: Interrupts streamed, in order.
+    """
+
+    value: Any = None
+    due: bool = False
+    interrupts: list[Interrupt] = field(default_factory=list)
+
+    def put(self, chunk: tuple[tuple[str, ...], str, Any]) -> None:
+        _, mode, payload = chunk
+        if mode == "values":
+            self.value, self.due = payload, False
+        elif isinstance(payload, dict) and payload.get(upstream.INTERRUPT) is not None:
+            self.interrupts.extend(payload[upstream.INTERRUPT])
+
+
+@dataclass(frozen=True, slots=True)
+class LoopOptions:
+    """What an invocation asks for, defaults applied. See ``Pregel.stream`` for the meanings."""
+
+    store: Any
+    cache: Any
+    checkpointer: BaseCheckpointSaver[Any] | None
+    input_keys: str | Sequence[str]
+    output_keys: str | Sequence[str]
+    stream_keys: str | Sequence[str]
+    interrupt_before: Any
+    interrupt_after: Any
+    durability: str
+    retry_policy: Sequence[Any]
+    cache_policy: Any
+    migrate_checkpoint: Callable[[Any], None]
+    direct: bool
+
+
+class SavingLoop:
+    """The state of a loop, its stream, its checkpoints and pending writes."""
+
+    is_async = False
+    callback_manager: Callable[[Any], Any]
+    submit: Callable[..., Any]
+    put_writes_call: Callable[..., Any] | None
+    put_checkpoint_call: Callable[..., Any] | None
+    call_function: Callable[[LiveTask, PregelExecutableTask], Any]
+
+    run: Run
+    channels: ChannelMap
+    checkpoint_id: str
+    checkpoint_id_saved: str
+    checkpoint_metadata: Any
+    pending_writes: list[tuple[str, str, Any]]
+    previous_versions: dict[str, Any]
+
+    def __init__(
+        self,
+        graph: CompiledGraph,
+        input: Any,
+        *,
+        config: RunnableConfig,
+        manager: Any,
+        stream: upstream.StreamProtocol | None,
+        latest: Latest | None,
+        options: LoopOptions,
+    ) -> None:
+        self.graph = graph
+        self.input = input
+        self.manager = manager
+        self.latest = latest
+        self.store = options.store
+        self.cache = options.cache
+        self.checkpointer = options.checkpointer
+        self.saves = options.checkpointer is not None
+        self.input_keys = options.input_keys
+        self.output_keys = options.output_keys
+        self.output_key_set = frozenset(
+            (options.output_keys,) if isinstance(options.output_keys, str) else options.output_keys
+        )
+        self.stream_keys = options.stream_keys
+        self.interrupt_before = options.interrupt_before
+        self.interrupt_after = options.interrupt_after
+        self.durability = options.durability
+        self.retry_policy = options.retry_policy
+        self.cache_policy = options.cache_policy
+        self.migrate_checkpoint = options.migrate_checkpoint
+        self.direct = options.direct
+        self.latest_is_lasting = self.output_key_set <= graph.lasting
+
+        self.step = self.stop = 0
+        self.status = "input"
+        self.updated: set[str] | None = None
+        self.output: Any = None
+        self.previous: Any = None
+        self.is_replaying = False
+        self.tasks: dict[str, PregelExecutableTask] = {}
+        self.live: dict[str, LiveTask] = {}
+        self.basis: TaskBasis | None = None
+        self.written_task_ids: set[str] = set()
+        self.error_write_futures: list[Any] = []
+        self.put_checkpoint_future: Any = None
+        self.lifecycle_events: deque[Any] = deque()
+        self._place(config, stream)
+
+    def _place(self, config: RunnableConfig, stream: upstream.StreamProtocol | None) -> None:
+        """Work out where this run is: nested or not, its namespace, the checkpoint it starts from."""
+        conf = config[CONF]
+        self.is_nested = upstream.CONFIG_KEY_TASK_ID in conf
+        if stream is not None and upstream.CONFIG_KEY_STREAM in conf:
+            stream = _both(stream, conf[upstream.CONFIG_KEY_STREAM])
+            self.latest = None  # somebody else is listening too: stream everything
+        self.stream = stream
+        self.quiet = self.latest is not None
+        scratchpad = conf.get(upstream.CONFIG_KEY_SCRATCHPAD)
+        if isinstance(scratchpad, upstream.PregelScratchpad) and (
+            count := scratchpad.subgraph_counter()
+        ):
+            # Not the task's first subgraph: number its namespace.
+            namespace = f"{conf[upstream.CONFIG_KEY_CHECKPOINT_NS]}{upstream.NS_SEP}{count}"
+            config = upstream.patch_configurable(
+                config, {upstream.CONFIG_KEY_CHECKPOINT_NS: namespace}
+            )
+        if not self.is_nested and conf.get(upstream.CONFIG_KEY_CHECKPOINT_NS):
+            config = upstream.patch_configurable(
+                config,
+                {
+                    upstream.CONFIG_KEY_CHECKPOINT_NS: "",
+                    upstream.CONFIG_KEY_CHECKPOINT_ID: None,
+                },
+            )
+        self.config = config
+        conf = config[CONF]
+        self.namespace: str = conf.get(upstream.CONFIG_KEY_CHECKPOINT_NS) or ""
+        self.checkpoint_ns: tuple[str, ...] = (
+            tuple(self.namespace.split(upstream.NS_SEP)) if self.namespace else ()
+        )
+        patch = {}
+        checkpoint_map = conf.get(upstream.CONFIG_KEY_CHECKPOINT_MAP)
+        own = conf.get(upstream.CONFIG_KEY_CHECKPOINT_NS)
+        if checkpoint_map is not None and own in checkpoint_map:
+            patch[upstream.CONFIG_KEY_CHECKPOINT_ID] = checkpoint_map[own]
+        thread_id = conf.get(upstream.CONFIG_KEY_THREAD_ID)
+        if thread_id and not isinstance(thread_id, str):
+            patch[upstream.CONFIG_KEY_THREAD_ID] = str(thread_id)
+        self.checkpoint_config = upstream.patch_configurable(config, patch) if patch else config
+        self.prev_checkpoint_config: RunnableConfig | None = None
+        self.addressed = bool(
+            self.checkpoint_config[CONF].get(upstream.CONFIG_KEY_CHECKPOINT_ID)
+            or conf.get(upstream.CONFIG_KEY_REPLAY_STATE)
+        )
+        runtime = conf.get(upstream.CONFIG_KEY_RUNTIME)
+        self.control = runtime.control if isinstance(runtime, Runtime) else None
+
+    def task_basis(self) -> TaskBasis:
+        """What the tasks of the present superstep have in common."""
+        if self.basis is None:
+            self.basis = TaskBasis(self)  # type: ignore[arg-type]  # every loop made is a Loop
+        return self.basis
+
+    # -- stream ---------------------------------------------------------------------------------
+
+    def emit(self, mode: str, values: Callable[..., Iterator[Any]], *args: Any) -> None:
+        """Stream what ``values(*args)`` gives, if anybody asked for ``mode``."""
+        stream = self.stream
+        if stream is None:
+            return
+        wrapped = "debug" in stream.modes and mode in ("checkpoints", "tasks")
+        if mode not in stream.modes and not wrapped:
+            return
+        for value in values(*args):
+            if mode in stream.modes:
+                stream((self.checkpoint_ns, mode, value))
+            if wrapped:
+                stream((self.checkpoint_ns, "debug", self._debug_event(mode, value)))
+
+    def _debug_event(self, mode: str, value: Any) -> dict[str, Any]:
+        if mode == "checkpoints":
+            kind, step = "checkpoint", self.step - 1
+        else:
+            kind, step = "task_result" if "result" in value else "task", self.step
+        return {"step": step, "timestamp": upstream.utc_now_iso(), "type": kind, "payload": value}
+
+    def push_lifecycle_event(self, kind: str, interrupts: tuple[Interrupt, ...] = ()) -> None:
+        """Queue an event for graph lifecycle callbacks."""
+        if self.status == "draining":
+            raise RuntimeError("Draining status cannot emit lifecycle events")
+        common: dict[str, Any] = {
+            "run_id": None,
+            "status": self.status,
+            "checkpoint_id": self.checkpoint_id,
+            "checkpoint_ns": self.checkpoint_ns,
+        }
+        self.lifecycle_events.append(
+            upstream.GraphResumeEvent(**common)
+            if kind == "resume"
+            else upstream.GraphInterruptEvent(**common, interrupts=interrupts)
+        )
+
+    def output_writes(self, task_id: str, writes: WritesT, *, cached: bool = False) -> None:
+        """Stream what a task wrote."""
+        task: Any = self.live.get(task_id) or self.tasks.get(task_id)
+        if task is None or self.stream is None:
+            return
+        if self.quiet and writes[0][0] != upstream.INTERRUPT:
+            return
+        if task_id in self.live:
+            if task.plan.hidden or TAG_HIDDEN in (self.config.get("tags") or ()):
+                return
+            task = task.executable()
+        elif task.config is not None and TAG_HIDDEN in (task.config.get("tags") or ()):
+            return
+        first = writes[0][0]
+        if first == upstream.INTERRUPT:
+            if task.path[0] == upstream.PUSH and task.path[-1] is True:
+                return  # a functional call's interrupt is its caller's to show
+            self._output_interrupts(writes)
+        elif first != upstream.ERROR:
+            self.emit(
+                "updates",
+                upstream.map_output_updates,
+                self.output_keys,
+                [(task, writes)],
+                cached,
+            )
+        if not cached:
+            self.emit("tasks", upstream.map_debug_task_results, (task, writes), self.stream_keys)
+
+    def _output_interrupts(self, writes: WritesT) -> None:
+        interrupts = tuple(
+            interrupt
+            for channel, value in writes
+            if channel == upstream.INTERRUPT
+            for interrupt in (value if isinstance(value, Sequence) else (value,))
+        )
+        chunk = {upstream.INTERRUPT: interrupts}
+        self.emit("updates", lambda: iter((chunk,)))
+        if self.stream is not None and "values" in self.stream.modes:
+            state = self.run.read(self.output_keys)
+            if isinstance(state, dict):
+                state[upstream.INTERRUPT] = interrupts
+                self.emit("values", lambda: iter((state,)))
+            else:
+                self.emit("values", lambda: iter((chunk,)))
+
+    # -- commit ---------------------------------------------------------------------------------
+
+    def commit(self, writes: Sequence[TaskWrites]) -> set[str]:
+        """Have the engine apply writes; say which channels changed.
+
+        Raises:
+            InvalidUpdateError: A channel refused its writes; the run is as it was.
+        """
+        run = self.run
+        version = (
+            self.checkpointer.get_next_version(run.max_version(), None)
+            if self.checkpointer is not None
+            else None
+        )
+        try:
+            updated, unknown = run.commit(writes, version)
+        except CommitRejected as verdict:
+            raise _refusal(verdict, self.graph) from None
+        for name, path, channel in unknown:
+            logger.warning(
+                f"Task {name} with path {path} wrote to unknown channel {channel}, ignoring it."
+            )
+        return updated
+
+    # -- pending writes -------------------------------------------------------------------------
+
+    def put_writes(self, task_id: str, writes: WritesT, *, cached: bool = False) -> None:
+        """Keep, save and stream what a task wrote."""
+        if not writes:
+            return
+        self.written_task_ids.add(task_id)
+        if all(channel in WRITES_IDX_MAP for channel, _ in writes):
+            writes = list({write[0]: write for write in writes}.values())
+        to_save: WritesT = writes
+        if task_id == upstream.NULL_TASK_ID:
+            # Input writes add up; a special one replaces its predecessor and goes last, so that
+            # the others keep the position savers know them by.
+            self.pending_writes = [
+                w for w in self.pending_writes if w[0] != task_id or w[1] not in WRITES_IDX_MAP
+            ]
+            writes = sorted(writes, key=lambda write: write[0] in WRITES_IDX_MAP)
+            to_save = [w[1:] for w in self.pending_writes if w[0] == task_id] + list(writes)
+        elif self.pending_writes:
+            self.pending_writes = [w for w in self.pending_writes if w[0] != task_id]
+        self.pending_writes.extend((task_id, channel, value) for channel, value in writes)
+        if self.put_writes_call is not None and self.durability != "exit":
+            future = self._save_writes(task_id, self._savable(to_save))
+            if any(channel == upstream.ERROR_SOURCE_NODE for channel, _ in writes):
+                self.error_write_futures.append(future)
+        if self.tasks or self.live:
+            self.output_writes(task_id, writes, cached=cached)
+
+    def _savable(self, writes: WritesT) -> WritesT:
+        untracked = self.graph.untracked
+        if not untracked:
+            return writes
+        return [
+            (channel, upstream.sanitize_untracked_values_in_send(value, self.graph.channels))
+            if channel == upstream.TASKS and isinstance(value, Send)
+            else (channel, value)
+            for channel, value in writes
+            if channel not in untracked
+        ]
+
+    def _save_writes(self, task_id: str, writes: WritesT) -> Any:
+        assert self.put_writes_call is not None
+        config = upstream.patch_configurable(
+            self.checkpoint_config,
+            {
+                upstream.CONFIG_KEY_CHECKPOINT_NS: self.namespace,
+                upstream.CONFIG_KEY_CHECKPOINT_ID: self.checkpoint_id,
+            },
+        )
+        if not upstream.put_writes_accepts_task_path(self.put_writes_call):
+            return self.submit(self.put_writes_call, config, writes, task_id)
+        task: Any = self.live.get(task_id) or self.tasks.get(task_id)
+        path = "" if task is None else path_text(task.path)
+        return self.submit(self.put_writes_call, config, writes, task_id, path)
+
+    def put_pending_writes(self) -> None:
+        """Save this run's pending writes; those loaded with the checkpoint are saved already."""
+        if self.put_writes_call is None:
+            return
+        by_task: defaultdict[str, list[tuple[str, Any]]] = defaultdict(list)
+        for task_id, channel, value in self.pending_writes:
+            if task_id in self.written_task_ids:
+                by_task[task_id].append((channel, value))
+        for task_id, writes in by_task.items():
+            self._save_writes(task_id, writes)
+
+    # -- checkpoints ----------------------------------------------------------------------------
+
+    def put_checkpoint(self, metadata: Any, *, exiting: bool = False) -> None:
+        """Make the state after a superstep the checkpoint the next one starts from, and save it.
+
+        With durability ``exit`` the state is saved only by the call made when ``exiting``.
+        """
+        if exiting and self.checkpoint_id == self.checkpoint_id_saved:
+            return
+        if not exiting:
+            metadata["step"] = self.step
+            metadata["parents"] = self.config[CONF].get(upstream.CONFIG_KEY_CHECKPOINT_MAP, {})
+            self.checkpoint_metadata = metadata
+            self.checkpoint_id = (
+                str(upstream.uuid6(clock_seq=self.step)) if self.saves else _unsaved_checkpoint_id()
+            )
+        if self.saves and (exiting or self.durability != "exit"):
+            self._save_checkpoint()
+        if not exiting:
+            self.step += 1
+
+    def _save_checkpoint(self) -> None:
+        assert self.put_checkpoint_call is not None
+        checkpoint = self.run.checkpoint(self.checkpoint_id, upstream.utc_now_iso(), self.updated)
+        values = checkpoint["channel_values"]
+        self.previous = values.get(upstream.PREVIOUS)
+        if self.graph.untracked and upstream.TASKS in values:
+            values[upstream.TASKS] = [
+                upstream.sanitize_untracked_values_in_send(packet, self.graph.channels)
+                if isinstance(packet, Send)
+                else packet
+                for packet in values[upstream.TASKS]
+            ]
+        conf = self.checkpoint_config[CONF]
+        parent = conf.get(upstream.CONFIG_KEY_CHECKPOINT_ID)
+        self.prev_checkpoint_config = self.checkpoint_config if parent else None
+        put_config = upstream.patch_configurable(
+            self.checkpoint_config, {upstream.CONFIG_KEY_CHECKPOINT_NS: self.namespace}
+        )
+        versions = checkpoint["channel_versions"]
+        new_versions = upstream.get_new_channel_versions(self.previous_versions, versions)
+        self.previous_versions = versions.copy()
+        self.put_checkpoint_future = self.submit(
+            self.put_checkpoint_call,
+            self.put_checkpoint_future,
+            put_config,
+            checkpoint,
+            self.checkpoint_metadata,
+            new_versions,
+        )
+        self.checkpoint_config = upstream.patch_configurable(
+            put_config, {upstream.CONFIG_KEY_CHECKPOINT_ID: self.checkpoint_id}
+        )
+
+
+def _both(*streams: upstream.StreamProtocol) -> upstream.StreamProtocol:
+    def put(chunk: Any) -> None:
+        for stream in streams:
+            if chunk[1] in stream.modes:
+                stream(chunk)
+
+    return upstream.StreamProtocol(put, {mode for stream in streams for mode in stream.modes})
+
+
+def _refusal(verdict: CommitRejected, graph: CompiledGraph) -> InvalidUpdateError:
+    """LangGraph's own error for writes a channel doesn't take."""
+    channel: Any = graph.channels[verdict.channel]
+    key = channel.key
+    if verdict.reason == "last_value_many":
+        return InvalidUpdateError(
+            create_error_message(
+                message=f"At key '{key}': Can receive only one value per step. "
+                "Use an Annotated key to handle multiple values.",
+                error_code=ErrorCode.INVALID_CONCURRENT_GRAPH_UPDATE,
+            )
+        )
+    if verdict.reason == "barrier_name":
+        return InvalidUpdateError(f"At key '{key}': Value {verdict.value} not in {channel.names}")
+    kind = "EphemeralValue" if verdict.reason == "ephemeral_value_many" else "UntrackedValue"
+    return InvalidUpdateError(
+        f"At key '{key}': {kind}(guard=True) can receive only one value per step. "
+        "Use guard=False if you want to store any one of multiple values."
+    )

@@ -1,0 +1,287 @@
+"""Everything taken from LangGraph, in one place.
+
+LangGraph's private modules are imported here and nowhere else, so that a new release is checked by
+reading one file. Names are looked up through this module at call time (``upstream.uuid6()``), which is
+also what makes them replaceable in tests that freeze ids and clocks.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+
+from langchain_core.callbacks.manager import (
+    AsyncCallbackManagerForChainRun,
+    CallbackManagerForChainRun,
+)
+from langchain_core.runnables import Runnable
+from langchain_core.runnables.config import var_child_runnable_config
+from langchain_core.utils.uuid import uuid7
+from langgraph._internal._config import (
+    ensure_config,
+    get_async_callback_manager_for_config,
+    get_callback_manager_for_config,
+    merge_configs,
+    patch_config,
+    patch_configurable,
+    recast_checkpoint_ns,
+)
+from langgraph._internal._constants import (
+    CACHE_NS_WRITES,
+    CONF,
+    CONFIG_KEY_CALL,
+    CONFIG_KEY_CHECKPOINT_ID,
+    CONFIG_KEY_CHECKPOINT_MAP,
+    CONFIG_KEY_CHECKPOINT_NS,
+    CONFIG_KEY_CHECKPOINTER,
+    CONFIG_KEY_DURABILITY,
+    CONFIG_KEY_NODE_ERROR,
+    CONFIG_KEY_NODE_FINISHED,
+    CONFIG_KEY_READ,
+    CONFIG_KEY_REPLAY_STATE,
+    CONFIG_KEY_RESUME_MAP,
+    CONFIG_KEY_RESUMING,
+    CONFIG_KEY_RUNNER_SUBMIT,
+    CONFIG_KEY_RUNTIME,
+    CONFIG_KEY_SCRATCHPAD,
+    CONFIG_KEY_SEND,
+    CONFIG_KEY_STREAM,
+    CONFIG_KEY_STREAM_MESSAGES_V2,
+    CONFIG_KEY_STRICT_RESUME,
+    CONFIG_KEY_TASK_ID,
+    CONFIG_KEY_THREAD_ID,
+    ERROR,
+    ERROR_SOURCE_NODE,
+    INPUT,
+    INTERRUPT,
+    NO_WRITES,
+    NS_END,
+    NS_SEP,
+    NULL_TASK_ID,
+    PREVIOUS,
+    PUSH,
+    RESUME,
+    TASKS,
+)
+from langgraph._internal._queue import AsyncQueue, SyncQueue
+from langgraph._internal._replay import ReplayState
+from langgraph._internal._runnable import (
+    RunnableCallable,
+    _is_stream_handler,
+)
+from langgraph._internal._scratchpad import PregelScratchpad
+from langgraph._internal._typing import MISSING
+from langgraph.callbacks import (
+    GraphInterruptEvent,
+    GraphResumeEvent,
+    get_async_graph_callback_manager_for_config,
+    get_sync_graph_callback_manager_for_config,
+)
+from langgraph.channels.binop import _get_overwrite
+from langgraph.checkpoint.base.id import uuid6
+from langgraph.checkpoint.serde.types import _DeltaSnapshot
+from langgraph.graph._branch import BranchSpec
+from langgraph.pregel import main as pregel_main
+from langgraph.pregel._algo import (
+    Call,
+    LazyAtomicCounter,
+    PregelTaskWrites,
+    apply_writes,
+    prepare_next_tasks,
+    sanitize_untracked_values_in_send,
+)
+from langgraph.pregel._call import get_runnable_for_task, identifier
+from langgraph.pregel._checkpoint import (
+    acheckpoint_superseded,
+    achannels_from_checkpoint,
+    channels_from_checkpoint,
+    checkpoint_superseded,
+    create_checkpoint,
+    empty_checkpoint,
+    put_writes_accepts_task_path,
+)
+from langgraph.pregel._executor import AsyncBackgroundExecutor, BackgroundExecutor
+from langgraph.pregel._io import map_command, map_input, map_output_updates
+from langgraph.pregel._messages import StreamMessagesHandler, StreamMessagesHandlerV2
+from langgraph.pregel._read import DEFAULT_BOUND, ChannelRead, PregelNode
+from langgraph.pregel._retry import (
+    _checkpoint_ns_for_parent_command,
+    _is_user_raised_cancelled,
+)
+from langgraph.pregel._runner import (
+    FuturesDict,
+    PregelRunner,
+    _acall,
+    _call,
+    _panic_or_proceed,
+    _should_stop_others,
+)
+from langgraph.pregel._task_status import CONTROL_WRITES, read_task_statuses
+from langgraph.pregel._tools import StreamToolCallHandler
+from langgraph.pregel._utils import get_new_channel_versions, is_xxh3_128_hexdigest
+from langgraph.pregel._write import (
+    PASSTHROUGH,
+    SKIP_WRITE,
+    ChannelWrite,
+    ChannelWriteEntry,
+    ChannelWriteTupleEntry,
+)
+from langgraph.pregel.debug import (
+    map_debug_checkpoint,
+    map_debug_task_results,
+    map_debug_tasks,
+)
+from langgraph.pregel.main import (
+    Pregel,
+    _build_server_info,
+    _coerce_context,
+    _coerce_parent_runtime,
+    _output,
+    _streams_only_its_graph,
+)
+from langgraph.pregel.protocol import StreamProtocol
+from langgraph.runtime import DEFAULT_RUNTIME
+from langgraph.version import __version__ as langgraph_version
+
+new_run_id = uuid7
+is_user_raised_cancelled = _is_user_raised_cancelled
+is_stream_handler = _is_stream_handler
+get_overwrite = _get_overwrite
+DeltaSnapshot = _DeltaSnapshot
+namespace_for_parent_command = _checkpoint_ns_for_parent_command
+call_task = _call
+acall_task = _acall
+raise_first_failure = _panic_or_proceed
+should_stop_others = _should_stop_others
+build_server_info = _build_server_info
+coerce_context = _coerce_context
+coerce_parent_runtime = _coerce_parent_runtime
+format_output = _output
+streams_only_its_graph = _streams_only_its_graph
+
+
+def utc_now_iso() -> str:
+    """The present moment as a checkpoint's ``ts``: ISO 8601, UTC."""
+    return datetime.now(timezone.utc).isoformat()
+
+
+__all__ = [
+    "CACHE_NS_WRITES",
+    "CONF",
+    "CONFIG_KEY_CALL",
+    "CONFIG_KEY_CHECKPOINTER",
+    "CONFIG_KEY_CHECKPOINT_ID",
+    "CONFIG_KEY_CHECKPOINT_MAP",
+    "CONFIG_KEY_CHECKPOINT_NS",
+    "CONFIG_KEY_DURABILITY",
+    "CONFIG_KEY_NODE_ERROR",
+    "CONFIG_KEY_NODE_FINISHED",
+    "CONFIG_KEY_READ",
+    "CONFIG_KEY_REPLAY_STATE",
+    "CONFIG_KEY_RESUME_MAP",
+    "CONFIG_KEY_RESUMING",
+    "CONFIG_KEY_RUNNER_SUBMIT",
+    "CONFIG_KEY_RUNTIME",
+    "CONFIG_KEY_SCRATCHPAD",
+    "CONFIG_KEY_SEND",
+    "CONFIG_KEY_STREAM",
+    "CONFIG_KEY_STREAM_MESSAGES_V2",
+    "CONFIG_KEY_STRICT_RESUME",
+    "CONFIG_KEY_TASK_ID",
+    "CONFIG_KEY_THREAD_ID",
+    "CONTROL_WRITES",
+    "DEFAULT_BOUND",
+    "DEFAULT_RUNTIME",
+    "ERROR",
+    "ERROR_SOURCE_NODE",
+    "INPUT",
+    "INTERRUPT",
+    "MISSING",
+    "NO_WRITES",
+    "NS_END",
+    "NS_SEP",
+    "NULL_TASK_ID",
+    "PASSTHROUGH",
+    "PREVIOUS",
+    "PUSH",
+    "RESUME",
+    "SKIP_WRITE",
+    "TASKS",
+    "AsyncBackgroundExecutor",
+    "AsyncCallbackManagerForChainRun",
+    "AsyncQueue",
+    "BackgroundExecutor",
+    "BranchSpec",
+    "Call",
+    "CallbackManagerForChainRun",
+    "ChannelRead",
+    "ChannelWrite",
+    "ChannelWriteEntry",
+    "ChannelWriteTupleEntry",
+    "DeltaSnapshot",
+    "FuturesDict",
+    "GraphInterruptEvent",
+    "GraphResumeEvent",
+    "LazyAtomicCounter",
+    "Pregel",
+    "PregelNode",
+    "PregelRunner",
+    "PregelScratchpad",
+    "PregelTaskWrites",
+    "ReplayState",
+    "Runnable",
+    "RunnableCallable",
+    "StreamMessagesHandler",
+    "StreamMessagesHandlerV2",
+    "StreamProtocol",
+    "StreamToolCallHandler",
+    "SyncQueue",
+    "acall_task",
+    "achannels_from_checkpoint",
+    "acheckpoint_superseded",
+    "apply_writes",
+    "build_server_info",
+    "call_task",
+    "channels_from_checkpoint",
+    "checkpoint_superseded",
+    "coerce_context",
+    "coerce_parent_runtime",
+    "create_checkpoint",
+    "empty_checkpoint",
+    "ensure_config",
+    "format_output",
+    "get_async_callback_manager_for_config",
+    "get_async_graph_callback_manager_for_config",
+    "get_callback_manager_for_config",
+    "get_new_channel_versions",
+    "get_overwrite",
+    "get_runnable_for_task",
+    "get_sync_graph_callback_manager_for_config",
+    "identifier",
+    "is_stream_handler",
+    "is_user_raised_cancelled",
+    "is_xxh3_128_hexdigest",
+    "langgraph_version",
+    "map_command",
+    "map_debug_checkpoint",
+    "map_debug_task_results",
+    "map_debug_tasks",
+    "map_input",
+    "map_output_updates",
+    "merge_configs",
+    "new_run_id",
+    "namespace_for_parent_command",
+    "patch_config",
+    "patch_configurable",
+    "pregel_main",
+    "prepare_next_tasks",
+    "put_writes_accepts_task_path",
+    "raise_first_failure",
+    "read_task_statuses",
+    "recast_checkpoint_ns",
+    "sanitize_untracked_values_in_send",
+    "should_stop_others",
+    "streams_only_its_graph",
+    "utc_now_iso",
+    "uuid6",
+    "var_child_runnable_config",
+]

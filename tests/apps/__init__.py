@@ -1,0 +1,1 @@
+"""Small LangGraph programs, each showing one thing. `parity.steps` says what an app is made of."""

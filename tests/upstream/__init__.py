@@ -1,0 +1,1 @@
+"""LangGraph's own test suite, run on any engine. See ``run.py``."""

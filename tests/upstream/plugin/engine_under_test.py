@@ -1,0 +1,104 @@
+"""A pytest plugin that puts LangGraph's suite on one engine and writes down what each test did.
+
+Loaded with ``-p engine_under_test`` into the suite's own pytest process, so it imports nothing of
+this repository but ``langgraph_engine`` itself. It is told what to do by environment variables:
+
+* ``UPSTREAM_ENGINE`` and ``UPSTREAM_UNSUPPORTED``: what to install; ``langgraph`` installs nothing.
+* ``UPSTREAM_REPORT``: the file that gets one JSON object a line, in order of events:
+  ``{"start": id}`` when a test starts, and one report per phase of it (see ``_line``).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+ENGINE = os.environ["UPSTREAM_ENGINE"]
+UNSUPPORTED = os.environ["UPSTREAM_UNSUPPORTED"]
+HANDED_BACK = "handed_back"
+TRACE_LIMIT = 6000
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    _refuse_langgraph_of_the_unpacked_suite(config.rootpath)
+    if ENGINE != "langgraph":
+        import langgraph_engine
+
+        langgraph_engine.install(ENGINE, unsupported=UNSUPPORTED)
+    # Under xdist every worker comes through here too; only the process the reports meet in writes.
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(_Writer(Path(os.environ["UPSTREAM_REPORT"])))
+
+
+def _refuse_langgraph_of_the_unpacked_suite(root: Path) -> None:
+    import langgraph.pregel
+
+    origin = Path(langgraph.pregel.__file__).resolve()
+    if origin.is_relative_to(root.resolve()):
+        msg = f"the suite would test its own copy of LangGraph at {origin}, not the installed one"
+        raise pytest.UsageError(msg)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item):
+    """Count the runs this test's body had handed back to stock, by reason."""
+    before = _handed_back()
+    try:
+        return (yield)
+    finally:
+        now = _handed_back()
+        gained = {reason: n - before.get(reason, 0) for reason, n in now.items()}
+        # user_properties travel with the report, also from an xdist worker.
+        item.user_properties.append((HANDED_BACK, {r: n for r, n in gained.items() if n > 0}))
+
+
+def _handed_back() -> dict[str, int]:
+    if ENGINE == "langgraph":
+        return {}
+    import langgraph_engine
+
+    return dict(langgraph_engine.stats().get(HANDED_BACK, {}))
+
+
+class _Writer:
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("w", encoding="utf-8", buffering=1)
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        self._put({"start": nodeid})
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self._put(_line(report))
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        # A module that can't be imported, or that skips itself, has no tests to report on.
+        if not report.passed:
+            self._put(_line(report))
+
+    def pytest_unconfigure(self) -> None:
+        self._file.close()
+
+    def _put(self, line: dict[str, object]) -> None:
+        self._file.write(json.dumps(line) + "\n")
+
+
+def _line(report: pytest.TestReport | pytest.CollectReport) -> dict[str, object]:
+    line: dict[str, object] = {
+        "id": report.nodeid,
+        "when": getattr(report, "when", "collect"),
+        "outcome": report.outcome,
+        "seconds": round(getattr(report, "duration", 0.0), 4),
+    }
+    if hasattr(report, "wasxfail"):
+        line["xfail"] = report.wasxfail
+    handed_back = dict(getattr(report, "user_properties", ())).get(HANDED_BACK)
+    if handed_back:
+        line[HANDED_BACK] = handed_back
+    if report.outcome == "failed":
+        crash = getattr(report.longrepr, "reprcrash", None)
+        line["message"] = crash.message if crash else str(report.longrepr)[-TRACE_LIMIT:]
+        line["trace"] = report.longreprtext[-TRACE_LIMIT:]
+    return line

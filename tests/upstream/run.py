@@ -1,0 +1,199 @@
+"""Run LangGraph's own test suite on an engine.
+
+    python -m tests.upstream.run --engine python --unsupported raise
+
+The suite is the one in the source distribution of the LangGraph that is installed, downloaded when
+first needed and never copied into this repository. It runs in its no-docker mode: with the memory
+and SQLite savers, stores and caches. (Postgres and Redis are not started by this program yet.)
+
+A run is judged by stored lists of test ids (see ``baseline.py``):
+
+* a test listed as passing on this engine and in this mode must still pass;
+* in ``fallback`` mode every test that passes on stock LangGraph must pass on the engine;
+* in ``raise`` mode, where a run the engine doesn't cover is an error, at least 60% of them must.
+
+A test that fails such a check is run once more, alone, before the verdict: a few tests of the suite
+measure time. ``--update`` makes what passes now the list to keep.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from tests.upstream import baseline, pytest_process, report
+from tests.upstream.suite import installed_version, unpacked_suite
+
+STOCK = "langgraph"
+PASSING_ON_STOCK, FAILING_ON_STOCK = "passing-on-stock", "failing-on-stock"
+RAISE_MODE_FLOOR = 60.0
+MOST_RETRIES = 60
+GROUPS_SHOWN = 20
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; 0 if the run is as good as the stored lists ask for."""
+    sys.stdout.reconfigure(line_buffering=True)  # Keeps our lines in order with pytest's.
+    parser = _parser()
+    args = parser.parse_args(argv)
+    partial = bool(args.paths or args.k)
+    if args.update and partial:
+        parser.error("--update needs the whole suite: leave out -k and the paths")
+    settings = pytest_process.Settings(
+        suite=unpacked_suite(),
+        engine=args.engine,
+        unsupported=args.unsupported,
+        timeout=args.timeout,
+        stall=max(3 * args.timeout, 300),
+        hash_seed=args.hash_seed,
+    )
+    title = _title(args)
+    print(f"LangGraph {installed_version()}'s tests on {title}, Python {baseline.PYTHON}")
+    started = time.monotonic()
+    options = ["-k", args.k] if args.k else []
+    paths = args.paths or ["tests"]
+    results = pytest_process.run(settings, paths, options=options, workers=args.workers)
+    doubted = _unexpected(args, results)
+    if 0 < len(doubted) <= MOST_RETRIES:
+        print(f"\nonce more, alone: {len(doubted)} tests that should have passed")
+        results = pytest_process.retry(settings, results, doubted)
+    seconds = time.monotonic() - started
+
+    tally = report.Tally.of(results)
+    file = Path(args.json or f"upstream-{_slug(args)}.json")
+    about = {"langgraph": installed_version(), "python": sys.version.split()[0]}
+    about |= {"engine": args.engine, "mode": args.unsupported, "seconds": round(seconds, 1)}
+    report.write(file, results, about)
+    print(f"\n{title}: {tally}; {seconds:.0f} s; details in {file}")
+    _print_groups(results)
+    failures = _verdict(args, results, partial=partial)
+    for failure in failures:
+        print(f"FAILED: {failure}")
+    if args.update:
+        return _update(args, results)
+    return 1 if failures else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.upstream.run", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("paths", nargs="*", help="test files or ids, such as tests/test_pregel.py")
+    parser.add_argument("--engine", default=STOCK, help="python, rust, ..., or langgraph for stock")
+    parser.add_argument("--unsupported", choices=("fallback", "raise"), default="fallback")
+    parser.add_argument("-k", metavar="EXPRESSION", help="only tests matching, as in pytest")
+    parser.add_argument("--workers", type=int, default=2, help="0: in one process; default 2")
+    parser.add_argument("--timeout", type=int, default=120, help="seconds a test may take")
+    parser.add_argument("--hash-seed", type=int, default=0, help="PYTHONHASHSEED of the run")
+    parser.add_argument("--json", metavar="FILE", help="default: upstream-<engine>-<mode>.json")
+    parser.add_argument("--update", action="store_true", help="store what passes as the new list")
+    parser.add_argument("--allow-loss", action="store_true", help="let --update drop tests")
+    return parser
+
+
+def _slug(args: argparse.Namespace) -> str:
+    return STOCK if args.engine == STOCK else f"{args.engine}-{args.unsupported}"
+
+
+def _title(args: argparse.Namespace) -> str:
+    return "stock" if args.engine == STOCK else f"{args.engine} in {args.unsupported} mode"
+
+
+def _list_name(args: argparse.Namespace) -> str:
+    return PASSING_ON_STOCK if args.engine == STOCK else f"passing-{_slug(args)}"
+
+
+def _unexpected(args: argparse.Namespace, results: dict[str, report.Result]) -> list[str]:
+    """Tests that some list says should have passed, and that didn't."""
+    lists = [baseline.load(_list_name(args))]
+    if args.unsupported == "fallback":
+        lists.append(baseline.load(PASSING_ON_STOCK))
+    return [id for id in _not_passed(results) if any(stored and id in stored for stored in lists)]
+
+
+def _not_passed(results: dict[str, report.Result]) -> list[str]:
+    return [r.id for r in results.values() if r.outcome in (report.FAILED, report.UNFINISHED)]
+
+
+def _verdict(
+    args: argparse.Namespace, results: dict[str, report.Result], *, partial: bool
+) -> list[str]:
+    """Why this run isn't good enough, a sentence each."""
+    failures = []
+    not_passed = _not_passed(results)
+    if not any(r.outcome == report.PASSED for r in results.values()):
+        failures.append("no test passed at all")
+    must = baseline.load(_list_name(args))
+    lost = [id for id in not_passed if must and id in must]
+    if lost:
+        failures.append(f"{len(lost)} tests listed as passing no longer pass{_listing(lost)}")
+    if must and not partial:
+        failures += _shrunk(must, results)
+    stock = baseline.load(PASSING_ON_STOCK)
+    if stock is None or args.engine == STOCK:
+        return failures
+    if args.unsupported == "fallback":
+        worse = [id for id in not_passed if id in stock and id not in lost]
+        if worse:
+            failures.append(f"{len(worse)} tests pass on stock and fail here{_listing(worse)}")
+        return failures
+    on_stock = [r for r in results.values() if r.id in stock and r.outcome != report.SKIPPED]
+    passed = sum(r.outcome == report.PASSED for r in on_stock)
+    share = 100 * passed / max(len(on_stock), 1)
+    print(f"{share:.1f}% of the tests that pass on stock pass here ({passed} of {len(on_stock)})")
+    if share < RAISE_MODE_FLOOR and not partial:
+        failures.append(f"{share:.1f}% is under the {RAISE_MODE_FLOOR:.0f}% to be reached")
+    return failures
+
+
+def _shrunk(must: baseline.Baseline, results: dict[str, report.Result]) -> list[str]:
+    """Losses no single test shows: listed tests that aren't there any more."""
+    if must.python != baseline.PYTHON:
+        return []  # Another Python skips, and collects, other tests.
+    failures = []
+    if gone := must.vanished(results):
+        failures.append(f"{len(gone)} listed tests weren't run{_listing(gone)}")
+    passed = report.Tally.of(results).passed
+    if passed < must.size:
+        failures.append(f"{passed} tests pass, {must.size} did when the list was made")
+    return failures
+
+
+def _update(args: argparse.Namespace, results: dict[str, report.Result]) -> int:
+    name = _list_name(args)
+    must = baseline.load(name)
+    if must and not args.allow_loss:
+        lost = [id for id in _not_passed(results) if id in must]
+        lost += [shrunk for shrunk in _shrunk(must, results) if not lost]
+        if lost:
+            print(f"{name} not updated: it would lose{_listing(lost)}\n(--allow-loss to do it)")
+            return 1
+    passed = {r.id for r in results.values() if r.outcome == report.PASSED}
+    failed = set(_not_passed(results))
+    baseline.store(name, passed, failed)
+    print(f"{name}: {len(passed)} tests")
+    if args.engine == STOCK:
+        baseline.store(FAILING_ON_STOCK, failed, passed)
+        print(f"{FAILING_ON_STOCK}: {len(failed)} tests")
+    return 0
+
+
+def _print_groups(results: dict[str, report.Result]) -> None:
+    groups = report.grouped_failures(results)
+    for message, ids in groups[:GROUPS_SHOWN]:
+        print(f"{len(ids):5}  {message}\n       e.g. {ids[0]}")
+    if len(groups) > GROUPS_SHOWN:
+        print(f"       and {len(groups) - GROUPS_SHOWN} more messages: python -m tests.upstream.triage")
+    for reason, runs, tests in report.reasons(results):
+        print(f"handed back: {runs} runs in {tests} tests: {reason}")
+
+
+def _listing(ids: list[str]) -> str:
+    shown = "".join(f"\n    {id}" for id in sorted(ids)[:GROUPS_SHOWN])
+    more = f"\n    ... and {len(ids) - GROUPS_SHOWN} more" if len(ids) > GROUPS_SHOWN else ""
+    return f":{shown}{more}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
