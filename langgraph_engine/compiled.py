@@ -51,6 +51,7 @@ _KINDS: dict[type, str] = {
 }
 # Channels of these kinds keep their value until a write replaces it, so a value emitted for one is
 # still the value read later.
+_EMPTY_BUILTINS = (list, dict, set, int, float, str, bool, tuple, frozenset)
 _LASTING_KINDS = frozenset({"last_value", "untracked_value", "binary_operator"})
 
 
@@ -124,6 +125,9 @@ def _folding_spec(name: str, channel: BinaryOperatorAggregate[Any]) -> ChannelSp
     def initial() -> Any:
         return channel.from_checkpoint(_MISSING).value
 
+    first = initial()
+    if type(first) in _EMPTY_BUILTINS and first == type(first)():
+        return ChannelSpec(name, "binary_operator", fold=fold, initial=type(first))
     return ChannelSpec(name, "binary_operator", fold=fold, initial=initial)
 
 

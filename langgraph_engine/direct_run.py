@@ -23,13 +23,16 @@ from langgraph_engine import upstream
 from langgraph_engine.live_task import LiveTask
 from langgraph_engine.loop import Loop
 
-__all__ = ["arun_live", "run_live"]
+__all__ = ["arun_live", "arun_quietly", "run_live", "run_quietly"]
 
 
 def settle(loop: Loop, task: LiveTask, error: BaseException | None) -> None:
     """A task is done: keep and save what it wrote, or why it didn't finish."""
     writes = task.writes
     if error is None:
+        if not loop.keeps_pending:
+            loop.settled = True
+            return
         if all(channel in upstream.CONTROL_WRITES for channel, _ in writes):
             writes.append((upstream.NO_WRITES, None))  # says the task finished
         loop.put_writes(task.id, writes)
@@ -90,6 +93,50 @@ async def _aattempt(task: LiveTask) -> None:
     except Exception as error:
         _note(task, error)
         raise
+
+
+def run_quietly(loop: Loop) -> None:
+    """Run the superstep's tasks when there is no output to give back control for."""
+    if len(loop.live) == 1:
+        (task,) = loop.live.values()
+        try:
+            _attempt(task)
+        except Exception as error:
+            settle(loop, task, error)
+            if not task.futures:
+                raise
+            for _ in _await_calls(task.futures, error):
+                pass
+        else:
+            settle(loop, task, None)
+            if task.futures:
+                for _ in _await_calls(task.futures, None):
+                    pass
+        return
+    for _ in run_live(loop):
+        pass
+
+
+async def arun_quietly(loop: Loop) -> None:
+    """``run_quietly`` for the event loop."""
+    if len(loop.live) == 1:
+        (task,) = loop.live.values()
+        try:
+            await _aattempt(task)
+        except Exception as error:
+            settle(loop, task, error)
+            if not task.futures:
+                raise
+            async for _ in _aawait_calls(task.futures, error):
+                pass
+        else:
+            settle(loop, task, None)
+            if task.futures:
+                async for _ in _aawait_calls(task.futures, None):
+                    pass
+        return
+    async for _ in arun_live(loop):
+        pass
 
 
 def run_live(loop: Loop) -> Iterator[None]:

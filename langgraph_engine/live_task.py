@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from langgraph_engine.task_config import executable_task, first_attempt_config
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from langgraph_engine.loop import Loop
     from langgraph_engine.node_plan import NodePlan
     from langgraph_engine.protocol import Task
+    from langgraph_engine.task_config import TaskBasis
 
 __all__ = ["LiveConfig", "LiveTask"]
 
@@ -39,33 +40,19 @@ class LiveTask:
         futures: Tasks it asked for through the functional API, if it did.
     """
 
-    __slots__ = (
-        "__weakref__",
-        "_basis",
-        "_executable",
-        "_full",
-        "_lazy",
-        "_scratchpad",
-        "futures",
-        "loop",
-        "plan",
-        "task",
-        "value",
-        "writes",
-    )
+    value: Any = None
+    futures: upstream.FuturesDict[Any, Any] | None = None
+    _executable: PregelExecutableTask | None = None
+    _full: dict[str, Any] | None = None
+    _lazy: LiveConfig | None = None
+    _scratchpad: upstream.PregelScratchpad | None = None
 
-    def __init__(self, loop: Loop, task: Task, plan: NodePlan) -> None:
+    def __init__(self, loop: Loop, task: Task, plan: NodePlan, basis: TaskBasis) -> None:
         self.loop = loop
         self.task = task
         self.plan = plan
-        self.value: Any = None
         self.writes: deque[tuple[str, Any]] = deque()
-        self.futures: upstream.FuturesDict[Any, Any] | None = None
-        self._basis = loop.task_basis()
-        self._executable: PregelExecutableTask | None = None
-        self._full: dict[str, Any] | None = None
-        self._lazy: LiveConfig | None = None
-        self._scratchpad: upstream.PregelScratchpad | None = None
+        self._basis = basis
 
     @property
     def id(self) -> str:
@@ -85,7 +72,8 @@ class LiveTask:
         if self._full is not None:
             return self._full
         if self._lazy is None:
-            self._lazy = LiveConfig(self.full_config)
+            self._lazy = LiveConfig()
+            self._lazy._task = self
         return self._lazy
 
     def scratchpad(self) -> upstream.PregelScratchpad:
@@ -120,20 +108,17 @@ class LiveTask:
 
 
 class LiveConfig(dict[str, Any]):
-    """A dict filled by ``build`` when it is first looked into."""
+    """A dict filled with its task's config when it is first looked into."""
 
-    __slots__ = ("_build",)
-
-    def __init__(self, build: Callable[[], dict[str, Any]]) -> None:
-        self._build: Callable[[], dict[str, Any]] | None = build
+    _task: LiveTask | None = None
 
     def _fill(self) -> None:
-        build = self._build
-        if build is not None:
-            content = build()
-            if self._build is not None:
+        task = self._task
+        if task is not None:
+            content = task.full_config()
+            if self._task is not None:
                 super().update(content)
-                self._build = None
+                self._task = None
 
     def __getitem__(self, key: str) -> Any:
         self._fill()
@@ -230,5 +215,5 @@ class LiveConfig(dict[str, Any]):
         super().update(*args, **kwargs)
 
     def clear(self) -> None:
-        self._build = None
+        self._task = None
         super().clear()

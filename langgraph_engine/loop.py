@@ -60,13 +60,11 @@ class Loop(StartingLoop):
             self._prepare()
             return False
         self._prepare()
-        if not self.tasks and not self.live:
+        if self.live:
+            return self.control is None or not self._draining()
+        if not self.tasks:
             self.status = "done"
             return False
-        if self.live:
-            if self._draining():
-                return False
-            return True
         if not self.is_replaying and self.pending_writes:
             self._reapply(self.tasks)
             self._resume_error_handlers()
@@ -89,23 +87,22 @@ class Loop(StartingLoop):
 
     def _prepare(self) -> None:
         """Plan, and describe the planned tasks: directly callable ones if all of them are."""
-        plan = self.run.plan(self.step, self.checkpoint_id, self.namespace, self.updated)
+        tasks, ignored = self.run.plan(
+            self.step, self.checkpoint_id, self.namespace, self.updated
+        )
         self.basis = None
-        for reason, packet in plan.ignored:
-            if reason == "packet_type":
-                logger.warning(f"Ignoring invalid packet type {type(packet)} in pending sends")
-            else:
-                logger.warning(f"Ignoring unknown node name {packet.node} in pending sends")
+        if ignored:
+            _warn_ignored(ignored)
         self.live = {}
         self.tasks = {}
         if self.direct and not self.pending_writes:
-            live = self._live_tasks(plan.tasks)
+            live = self._live_tasks(tasks)
             if live is not None:
                 self.live = live
                 return
         basis = self.task_basis()
         coerced: dict[Any, Any] = {}
-        for task in plan.tasks:
+        for task in tasks:
             node = self.graph.plans[task.name]
             value, scratchpad = self._input(task, node, coerced, None)
             self.tasks[task.id] = executable_task(basis, task, node, value, scratchpad=scratchpad)
@@ -127,17 +124,23 @@ class Loop(StartingLoop):
 
     def _live_tasks(self, tasks: Sequence[Task]) -> dict[str, LiveTask] | None:
         plans = self.graph.plans
+        basis = self.task_basis()
         live: dict[str, LiveTask] = {}
-        coerced: dict[Any, Any] = {}
         for task in tasks:
             plan = plans[task.name]
-            if not plan.direct or plan.node.retry_policy or plan.node.cache_policy:
+            node = plan.node
+            if not plan.direct or node.retry_policy or node.cache_policy:
                 return None
             if task.path[0] == PUSH and task.input.timeout is not None:
                 return None
-            live[task.id] = LiveTask(self, task, plan)
-        for task in live.values():
-            task.value, _ = self._input(task.task, task.plan, coerced, task)
+            live[task.id] = LiveTask(self, task, plan, basis)
+        coerced: dict[Any, Any] = {}
+        for running in live.values():
+            plan = running.plan
+            if plan.as_read and running.path[0] != PUSH:
+                running.value = running.task.input
+            else:
+                running.value, _ = self._input(running.task, plan, coerced, running)
         return live
 
     def _input(
@@ -273,10 +276,11 @@ class Loop(StartingLoop):
         else:
             done = self.tasks.values()
         self.updated = self.commit(
-            [TaskWrites(task.path, task.name, task.writes, _triggers(task)) for task in done]
+            [_task_writes(task) for task in done]
         )
         self._emit_values(done)
-        self.pending_writes = []
+        if self.pending_writes:
+            self.pending_writes = []
         self.is_replaying = False
         self.put_checkpoint({"source": "loop"})
         if self.interrupt_after and self._should_interrupt(self.interrupt_after):
@@ -293,12 +297,13 @@ class Loop(StartingLoop):
         if self.stream is None or self.updated is None:
             return
         keys = self.output_key_set
-        if keys.isdisjoint(self.updated) or not any(
-            channel in keys for task in done for channel, _ in task.writes
-        ):
+        if keys.isdisjoint(self.updated):
             return
-        if self.latest is not None and self.latest_is_lasting:
-            self.latest.due = True
+        if self.quiet and self.latest_is_lasting:
+            # These channels are only updated by writes, and keep what they hold till the end.
+            self.latest.due = True  # type: ignore[union-attr]  # quiet says there is one
+            return
+        if not any(channel in keys for task in done for channel, _ in task.writes):
             return
         self.emit("values", lambda: iter((self.run.read(self.output_keys),)))
 
@@ -335,16 +340,24 @@ class Loop(StartingLoop):
         interrupts: tuple[Interrupt, ...] = tuple(error.args[0]) if error.args else ()
         self.push_lifecycle_event("interrupt", interrupts)
         done = [*self.live.values(), *self.tasks.values()]
-        if self.pending_writes and any(task.writes for task in done):
+        if (self.pending_writes or self.settled) and any(task.writes for task in done):
             # Show the state as the finished tasks would leave it.
             self.updated = self.commit(
-                [TaskWrites(task.path, task.name, task.writes, _triggers(task)) for task in done]
+                [_task_writes(task) for task in done]
             )
             self._emit_values(done)
         if not interrupts:
             self.emit("updates", lambda: iter(({upstream.INTERRUPT: interrupts},)))
 
 
-def _triggers(task: LiveTask | PregelExecutableTask) -> Sequence[str]:
-    return task.task.triggers if isinstance(task, LiveTask) else task.triggers
+def _task_writes(task: LiveTask | PregelExecutableTask) -> TaskWrites:
+    planned: Any = task.task if isinstance(task, LiveTask) else task
+    return tuple.__new__(TaskWrites, (planned.path, planned.name, task.writes, planned.triggers))
 
+
+def _warn_ignored(ignored: Iterable[tuple[str, Any]]) -> None:
+    for reason, packet in ignored:
+        if reason == "packet_type":
+            logger.warning(f"Ignoring invalid packet type {type(packet)} in pending sends")
+        else:
+            logger.warning(f"Ignoring unknown node name {packet.node} in pending sends")

@@ -19,7 +19,7 @@ from langgraph.types import Command
 
 from langgraph_engine import upstream
 from langgraph_engine.protocol import TaskWrites
-from langgraph_engine.saving import SavingLoop, _unsaved_checkpoint_id
+from langgraph_engine.saving import SavingLoop
 from langgraph_engine.task_config import ChannelMap
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class StartingLoop(SavingLoop):
         """
         if saved is None:
             self.checkpoint_id = (
-                str(upstream.uuid6(clock_seq=-2)) if self.saves else _unsaved_checkpoint_id()
+                str(upstream.uuid6(clock_seq=-2)) if self.saves else self.unsaved_id()
             )
             self._loaded = None
             self.checkpoint_metadata = {"step": -2}

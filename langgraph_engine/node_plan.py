@@ -43,6 +43,7 @@ class NodePlan:
         node: LangGraph's description of it; policies are read from it at run time.
         managed: Names of managed values among the channels it reads.
         input_key: Nodes with the same key get equal input; it is coerced once.
+        as_read: Whether its input is just what the engine read.
         hidden: Whether the node is kept out of streams and breakpoints.
         direct: Whether ``call`` and ``acall`` may be used.
     """
@@ -55,6 +56,7 @@ class NodePlan:
         "_func",
         "_recurse",
         "_writers",
+        "as_read",
         "direct",
         "hidden",
         "input_key",
@@ -78,6 +80,8 @@ class NodePlan:
         self.managed = managed
         self.input_key = node.input_cache_key
         self.hidden = bool(node.tags) and TAG_HIDDEN in node.tags
+        # Two nodes reading one channel get two copies of its value; several channels make a new dict.
+        self.as_read = node.mapper is None and not managed and not isinstance(node.channels, str)
         self._writers = writers or ()
         bound = node.bound
         self._bound = bound
@@ -224,6 +228,7 @@ def _writer(runnable: Any) -> tuple[Writer, AsyncWriter | None] | None:
 
 def _channel_writer(entries: Sequence[Any]) -> Writer | None:
     steps: list[tuple[Any, str | None, Any, bool]] = []  # mapper, channel, value, skip_none
+    control = upstream.control_branch
     for entry in entries:
         if type(entry) is upstream.ChannelWriteTupleEntry:
             steps.append((entry.mapper, None, entry.value, False))
@@ -237,6 +242,8 @@ def _channel_writer(entries: Sequence[Any]) -> Writer | None:
         for mapper, channel, fixed, skip_none in steps:
             given = value if fixed is _PASSTHROUGH else fixed
             if channel is None:
+                if mapper is control and type(given) is dict:
+                    continue  # only commands and sends say where to go
                 if pairs := mapper(given):
                     writes.extend(pairs)
                 continue

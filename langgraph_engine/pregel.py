@@ -19,7 +19,7 @@ from langgraph.types import GraphOutput
 
 from langgraph_engine import installation, upstream
 from langgraph_engine.coverage import uncovered
-from langgraph_engine.direct_run import arun_live, run_live
+from langgraph_engine.direct_run import arun_live, arun_quietly, run_live, run_quietly
 from langgraph_engine.errors import UnsupportedError
 from langgraph_engine.invocation import Invocation
 from langgraph_engine.loop_async import AsyncLoop
@@ -173,6 +173,10 @@ def _stream(
             _emit_lifecycle(call, loop)
             waiter = _prepare_runner(call, loop, chunks)
             while loop.tick():
+                if loop.live and chunks is None and call.durability_mode != "sync":
+                    run_quietly(loop)
+                    loop.after_tick()
+                    continue
                 if not loop.live:
                     loop.put_cached_writes()
                     ticks = loop.runner.tick(
@@ -277,6 +281,10 @@ async def _astream(
             waiter = _aprepare_runner(call, loop, chunks, put_threadsafe)
             try:
                 while loop.tick():
+                    if loop.live and chunks is None and call.durability_mode != "sync":
+                        await arun_quietly(loop)
+                        loop.after_tick()
+                        continue
                     if not loop.live:
                         await loop.put_cached_writes()
                         ticks = loop.runner.atick(

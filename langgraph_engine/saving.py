@@ -39,11 +39,22 @@ WritesT = Sequence[tuple[str, Any]]
 _randbits = random.Random().getrandbits
 
 
-def _unsaved_checkpoint_id() -> str:
-    """An id in the form of a checkpoint's, for one no saver will ever see."""
-    ticks = time.time_ns() // 100 + 0x01B21DD213814000
-    text = f"{ticks >> 12:012x}6{ticks & 0xFFF:03x}8000{_randbits(48):012x}"
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+class UnsavedIds:
+    """Ids in the form of a checkpoint's, for the checkpoints of a run that has no saver.
+
+    They differ from run to run and grow from step to step; nothing outlives the run to tell them
+    from those LangGraph would have drawn.
+    """
+
+    __slots__ = ("_end", "_ticks")
+
+    def __init__(self) -> None:
+        self._ticks = time.time_ns() // 100 + 0x01B21DD213814000  # since 1582, as in a UUID
+        self._end = f"8000-{_randbits(48):012x}"
+
+    def __call__(self) -> str:
+        ticks = self._ticks = self._ticks + 1
+        return f"{ticks >> 28:08x}-{ticks >> 12 & 0xFFFF:04x}-6{ticks & 0xFFF:03x}-{self._end}"
 
 
 @dataclass(slots=True)
@@ -152,7 +163,11 @@ class SavingLoop:
         self.error_write_futures: list[Any] = []
         self.put_checkpoint_future: Any = None
         self.lifecycle_events: deque[Any] = deque()
+        self.unsaved_id = UnsavedIds()
+        self.settled = False
         self._place(config, stream)
+        # Nobody will ask what was pending: a finished task only needs its writes.
+        self.keeps_pending = self.saves or not self.quiet or self.cache is not None
 
     def _place(self, config: RunnableConfig, stream: upstream.StreamProtocol | None) -> None:
         """Work out where this run is: nested or not, its namespace, the checkpoint it starts from."""
@@ -391,16 +406,19 @@ class SavingLoop:
 
         With durability ``exit`` the state is saved only by the call made when ``exiting``.
         """
+        if not self.saves:
+            if not exiting:
+                self.checkpoint_id = self.unsaved_id()
+                self.step += 1
+            return
         if exiting and self.checkpoint_id == self.checkpoint_id_saved:
             return
         if not exiting:
             metadata["step"] = self.step
             metadata["parents"] = self.config[CONF].get(upstream.CONFIG_KEY_CHECKPOINT_MAP, {})
             self.checkpoint_metadata = metadata
-            self.checkpoint_id = (
-                str(upstream.uuid6(clock_seq=self.step)) if self.saves else _unsaved_checkpoint_id()
-            )
-        if self.saves and (exiting or self.durability != "exit"):
+            self.checkpoint_id = str(upstream.uuid6(clock_seq=self.step))
+        if exiting or self.durability != "exit":
             self._save_checkpoint()
         if not exiting:
             self.step += 1

@@ -80,6 +80,7 @@ from langgraph.channels.binop import _get_overwrite
 from langgraph.checkpoint.base.id import uuid6
 from langgraph.checkpoint.serde.types import _DeltaSnapshot
 from langgraph.graph._branch import BranchSpec
+from langgraph.graph.state import _control_branch
 from langgraph.pregel import main as pregel_main
 from langgraph.pregel._algo import (
     Call,
@@ -155,6 +156,7 @@ should_stop_others = _should_stop_others
 build_server_info = _build_server_info
 coerce_context = _coerce_context
 coerce_parent_runtime = _coerce_parent_runtime
+control_branch = _control_branch
 format_output = _output
 streams_only_its_graph = _streams_only_its_graph
 
@@ -245,6 +247,7 @@ __all__ = [
     "checkpoint_superseded",
     "coerce_context",
     "coerce_parent_runtime",
+    "control_branch",
     "create_checkpoint",
     "empty_checkpoint",
     "ensure_config",

@@ -101,6 +101,12 @@ def _channels(draw: st.DrawFn, kinds: Sequence[str], featured: str) -> list[dict
     return channels
 
 
+def _triggers(readable: Sequence[str]) -> st.SearchStrategy[list[str]]:
+    channels = st.sampled_from(readable)
+    usual = st.lists(channels, unique=True, min_size=1, max_size=3)
+    return _mostly(usual, st.just([]))
+
+
 @st.composite
 def _graphs(draw: st.DrawFn, kinds: Sequence[str], featured: str) -> dict[str, Json]:
     channels = draw(_channels(kinds, featured))
@@ -112,7 +118,7 @@ def _graphs(draw: st.DrawFn, kinds: Sequence[str], featured: str) -> dict[str, J
         nodes.append(
             {
                 "name": name,
-                "triggers": draw(some) if some is not None else [],
+                "triggers": draw(_triggers(readable)) if readable else [],
                 "reads": reads,
                 "runs": draw(_mostly(st.just(True), st.just(False))),
             }
@@ -168,11 +174,11 @@ class _Storyteller:
             return self.version + 0.25
         return self.version if self.versions == "int" else None
 
-    def writes(self) -> list[list[Json]]:
+    def writes(self, at_least: int = 0) -> list[list[Json]]:
         nodes = [node["name"] for node in self.graph["nodes"]]
         written: list[list[Json]] = []
         for channel in self.draw(
-            st.lists(st.sampled_from([*self.graph["channels"], None]), max_size=4)
+            st.lists(st.sampled_from([*self.graph["channels"], None]), min_size=at_least, max_size=4)
         ):
             if channel is not None:
                 written.append([channel["name"], self.draw(_written(channel, nodes))])
@@ -188,10 +194,8 @@ class _Storyteller:
         self.updated = answer.get("updated", [])
 
     def input(self) -> None:
-        name = "__input__"
-        self.commit(
-            [{"path": [PULL, name], "name": name, "writes": self.writes(), "triggers": []}]
-        )
+        name, writes = "__input__", self.writes(at_least=2)
+        self.commit([{"path": [PULL, name], "name": name, "writes": writes, "triggers": []}])
 
     def plan(self) -> list[dict[str, Json]]:
         names = [channel["name"] for channel in self.graph["channels"]]
@@ -289,6 +293,21 @@ class _Storyteller:
         )
         return answer["value"]
 
+    def restore(self, checkpoint: Json) -> None:
+        """Go on from a checkpoint of this run, or of the same thread before its graph changed."""
+        if self.rarely():
+            checkpoint = {
+                **checkpoint,
+                "v": self.draw(st.integers(1, 4)),
+                "channel_values": {**checkpoint["channel_values"], "gone": 1},
+                "channel_versions": {**checkpoint["channel_versions"], "gone": self.next_version()},
+            }
+            if checkpoint["channel_versions"]["gone"] is None:
+                checkpoint["channel_versions"]["gone"] = self.version
+            forgotten = self.draw(st.sampled_from(sorted(checkpoint["channel_values"])))
+            del checkpoint["channel_values"][forgotten]
+        self.tell({"do": "restore", "checkpoint": checkpoint})
+
 
 def _path_text(path: Json) -> str:
     if isinstance(path, list):
@@ -323,8 +342,7 @@ def stories(draw: st.DrawFn, kinds: Sequence[str], featured: str) -> Scenario:
         if teller.rarely():
             teller.input()
         if teller.rarely():
-            saved = teller.save()
-            teller.tell({"do": "restore", "checkpoint": saved})
+            teller.restore(teller.save())
     teller.save()
     return Scenario(
         name="drawn",

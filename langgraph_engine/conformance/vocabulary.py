@@ -65,17 +65,24 @@ class Reducer:
         return value
 
 
-def _add(a: Any, b: Any) -> Any:
-    return a + b
+def _combining(combine: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """``combine``, failing as a user's reducer would on values it can't combine."""
 
+    def operator(a: Any, b: Any) -> Any:
+        try:
+            return combine(a, b)
+        except TypeError as error:
+            raise ReducerFailed(str(error)) from error
 
-def _max(a: Any, b: Any) -> Any:
-    return max(a, b)
+    return operator
 
 
 def _fail(a: Any, b: Any) -> Any:
     raise ReducerFailed(f"told to fail on {a!r} and {b!r}")
 
+
+_add = _combining(lambda a, b: a + b)
+_max = _combining(max)
 
 REDUCERS: Final[dict[str, Reducer]] = {
     reducer.name: reducer

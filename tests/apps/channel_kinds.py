@@ -18,10 +18,6 @@ from parity.steps import Env, History, Invoke, State, Step, Stream
 KINDS = ("last", "any", "brief", "untracked", "topic", "growing_topic", "sum")
 
 
-def spread(value: int) -> dict[str, Any]:
-    return dict.fromkeys(KINDS, value)
-
-
 def build(env: Env) -> Any:
     def look(label: str) -> Any:
         def read(seen: dict[str, Any]) -> Any:

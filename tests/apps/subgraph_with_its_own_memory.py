@@ -30,11 +30,9 @@ def build(env: Env) -> Any:
     outer = StateGraph(Outer)
     outer.add_node("keeps", inner(True))
     outer.add_node("forgets", inner(None))
-    outer.add_node("unsaved", inner(False))
     outer.add_edge(START, "keeps")
     outer.add_edge("keeps", "forgets")
-    outer.add_edge("forgets", "unsaved")
-    outer.add_edge("unsaved", END)
+    outer.add_edge("forgets", END)
     return outer.compile(checkpointer=env.saver)
 
 

@@ -20,61 +20,67 @@ from parity.stillness import COUNTED_UUID4, stillness
 from parity.watcher import Watcher
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from types import ModuleType
-
-MODES = ("sync", "async")
-WATCHES = ("quiet", "watched")
 
 # Run ids are random in langchain-core itself, and a chat model makes message ids of them.
 _RUN_ID = re.compile(r"(?<=lc_run--)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _ANY_ID = re.compile(r"(?<![0-9a-f])[0-9a-f]{8}(?:-?[0-9a-f]{4}){3}-?[0-9a-f]{12}(?![0-9a-f])")
 
 
-def record(app: ModuleType, mode: str, watch: str) -> dict[str, Any]:
+def record(
+    app: ModuleType, mode: str, watch: str, before_step: Callable[[int], None] = lambda at: None
+) -> dict[str, Any]:
     """The trace of one run of an app.
 
     Args:
         app: A module of `tests/apps`.
         mode: `"sync"` or `"async"`.
-        watch: `"watched"` for a run with a callback handler attached, `"quiet"` for one without: engines
-            take a shorter way when nobody is watching, and both ways have to be right.
+        watch: `"watched"` for a run with a callback handler attached, `"quiet"` for one without:
+            engines take a shorter way when nobody is watching, and both ways have to be right.
+        before_step: Called with the number of each step before it is made.
     """
     with stillness():
         env = Env(is_async=mode == "async")
         seen = Seen(app.build(env))
         todo: list[Step] = app.steps(env)
         if mode == "async":
-            steps = asyncio.run(_arun(app, seen, todo, watch))
+            steps = asyncio.run(_arun(app, seen, todo, watch, before_step))
         else:
-            steps = [_run(app, seen, step, watch) for step in todo]
+            steps = _run(app, seen, todo, watch, before_step)
         trace = {"steps": steps, "journal": env.journal, "saved": saved(env.saver)}
     exact = isinstance(getattr(seen.graph, "checkpointer", None), BaseCheckpointSaver)
     return _with_ids_numbered(trace, _RUN_ID if exact else _ANY_ID)
 
 
-async def _arun(app: ModuleType, seen: Seen, todo: list[Step], watch: str) -> list[dict[str, Any]]:
-    return [await _arun_step(app, seen, step, watch) for step in todo]
+def _run(
+    app: ModuleType, seen: Seen, todo: list[Step], watch: str, before_step: Callable[[int], None]
+) -> list[dict[str, Any]]:
+    outs = []
+    for at, step in enumerate(todo):
+        before_step(at)
+        out, value = _opening(step), None
+        config, watcher = _config(step, watch)
+        with _overheard(app, out, watcher):
+            value = step.run(seen, config, out)
+        seen.results.append(value)
+        outs.append(out)
+    return outs
 
 
-def _run(app: ModuleType, seen: Seen, step: Step, watch: str) -> dict[str, Any]:
-    out = _opening(step)
-    config, watcher = _config(step, watch)
-    value = None
-    with _overheard(app, out, watcher):
-        value = step.run(seen, config, out)
-    seen.results.append(value)
-    return out
-
-
-async def _arun_step(app: ModuleType, seen: Seen, step: Step, watch: str) -> dict[str, Any]:
-    out = _opening(step)
-    config, watcher = _config(step, watch)
-    value = None
-    with _overheard(app, out, watcher):
-        value = await step.arun(seen, config, out)
-    seen.results.append(value)
-    return out
+async def _arun(
+    app: ModuleType, seen: Seen, todo: list[Step], watch: str, before_step: Callable[[int], None]
+) -> list[dict[str, Any]]:
+    outs = []
+    for at, step in enumerate(todo):
+        before_step(at)
+        out, value = _opening(step), None
+        config, watcher = _config(step, watch)
+        with _overheard(app, out, watcher):
+            value = await step.arun(seen, config, out)
+        seen.results.append(value)
+        outs.append(out)
+    return outs
 
 
 def _opening(step: Step) -> dict[str, Any]:

@@ -22,10 +22,6 @@ impl<I, T> Default for IdMap<I, T> {
 }
 
 impl<I: Id, T> IdMap<I, T> {
-    pub(crate) fn len(&self) -> usize {
-        self.entries.len()
-    }
-
     pub(crate) fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
@@ -39,10 +35,6 @@ impl<I: Id, T> IdMap<I, T> {
 
     pub(crate) fn get(&self, id: I) -> Option<&T> {
         self.position(id).map(|at| &self.entries[at].1)
-    }
-
-    pub(crate) fn contains(&self, id: I) -> bool {
-        self.position(id).is_some()
     }
 
     /// Sets a value; an id already here keeps its place.
@@ -77,10 +69,6 @@ impl<I: Id, T> IdMap<I, T> {
         self.entries.iter()
     }
 
-    pub(crate) fn iter_mut(&mut self) -> std::slice::IterMut<'_, (I, T)> {
-        self.entries.iter_mut()
-    }
-
     /// The entry at a place in the order.
     pub(crate) fn at_mut(&mut self, at: usize) -> Option<&mut (I, T)> {
         self.entries.get_mut(at)
@@ -112,8 +100,8 @@ mod tests {
         assert_eq!(ids, (0..40).rev().collect::<Vec<_>>());
         assert_eq!(map.get(NodeId(39)), Some(&100));
         assert_eq!(map.get(NodeId(3)), Some(&3));
-        assert!(!map.contains(NodeId(40)));
+        assert_eq!(map.get(NodeId(40)), None);
         assert_eq!(*map.get_or_insert_with(NodeId(41), || 7), 7);
-        assert_eq!(map.len(), 41);
+        assert_eq!(map.iter().len(), 41);
     }
 }

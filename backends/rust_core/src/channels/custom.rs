@@ -1,0 +1,10 @@
+//! A channel of the host's own: the state is the live object, and its methods change it.
+//!
+//! What the object was told can't be taken back: unlike every other kind, a custom channel keeps
+//! the effects of a commit that failed later.
+
+use super::{Update, Writes};
+
+pub(crate) fn update<V>(writes: Writes<V>) -> Update<V> {
+    Update::Custom(writes.into_iter().map(|written| written.value).collect())
+}
