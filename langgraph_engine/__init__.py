@@ -20,7 +20,7 @@ from langgraph_engine import errors
 from langgraph_engine.stats import snapshot as stats
 
 if TYPE_CHECKING:
-    from langgraph_engine.pregel import Pregel as Pregel  # noqa: PLC0414 - a re-export
+    from langgraph_engine.pregel import Pregel as Pregel
     from langgraph_engine.registry import EngineInfo
 
 __all__ = [

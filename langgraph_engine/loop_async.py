@@ -168,7 +168,7 @@ class AsyncLoop(Loop):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> bool | None:
-        if self._executor is None and self.durability != "exit":
+        if self.direct and self._executor is None and self.durability != "exit":
             return await self._close(exc_type, error, traceback)
         # Saving goes on when the caller is cancelled; the exception carries the task that does it.
         closing = asyncio.create_task(self._close(exc_type, error, traceback))

@@ -194,5 +194,5 @@ class _Loader:
                 _place_stand_ins(module.Pregel)
         finally:
             thread.depth -= 1
-        if thread.depth == 0 and _PREGEL in sys.modules and _stand_ins:
+        if thread.depth == 0 and _PREGEL in sys.modules and self._finder in sys.meta_path:
             _install_unless_under_way()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import langgraph_engine
 from langgraph_engine.cli import doctor, engines_table, run_program
@@ -63,7 +63,7 @@ def parse(argv: Sequence[str]) -> Arguments:
     """Turn the command line into `Arguments`; print help or usage and exit where that was asked."""
     own, program, is_module = _split(argv)
     parser = _parser()
-    arguments = cast("Arguments", parser.parse_args(own, namespace=Arguments()))
+    arguments = parser.parse_args(own, namespace=Arguments())
     if own[:1] == ["run"] and not program:
         parser.error("run needs a program: a path, or -m and a module")
     arguments.program = program

@@ -93,7 +93,7 @@ def _report_methods(installed: Installation) -> bool:
 def _overriding(base: type, method: str, replacement: object) -> list[str]:
     """Subclasses, however deep, that have a method of that name of their own."""
     found = []
-    waiting = list(base.__subclasses__())
+    waiting: list[type] = list(base.__subclasses__())
     while waiting:
         subclass = waiting.pop()
         waiting += subclass.__subclasses__()

@@ -304,8 +304,12 @@ class _Storyteller:
             }
             if checkpoint["channel_versions"]["gone"] is None:
                 checkpoint["channel_versions"]["gone"] = self.version
-            forgotten = self.draw(st.sampled_from(sorted(checkpoint["channel_values"])))
-            del checkpoint["channel_values"][forgotten]
+            # LangGraph takes a reducer's channel without a value for one to rebuild from history,
+            # which is its loop's business, not an engine's.
+            kinds = {channel["name"]: channel["kind"] for channel in self.graph["channels"]}
+            values = checkpoint["channel_values"]
+            droppable = sorted(name for name in values if kinds.get(name) != "binary_operator")
+            del values[self.draw(st.sampled_from(droppable))]
         self.tell({"do": "restore", "checkpoint": checkpoint})
 
 

@@ -17,7 +17,7 @@ from langgraph_engine.conformance.replay import Teller
 from langgraph_engine.conformance.scenario import Scenario
 from langgraph_engine.protocol import Engine
 
-__all__ = ["main", "recorded"]
+__all__ = ["main", "recorded", "unrecorded"]
 
 
 def recorded(scenario: Scenario, engine: Engine) -> Scenario:
@@ -26,7 +26,13 @@ def recorded(scenario: Scenario, engine: Engine) -> Scenario:
     steps = []
     for step in scenario.steps:
         answer = teller.tell(step)
-        steps.append({**step, "expect": answer} if answer and "expect" not in step else step)
+        steps.append({**step, "expect": answer} if answer is not None and "expect" not in step else step)
+    return replace(scenario, steps=tuple(steps))
+
+
+def unrecorded(scenario: Scenario) -> Scenario:
+    """The scenario without its answers."""
+    steps = ({key: value for key, value in step.items() if key != "expect"} for step in scenario.steps)
     return replace(scenario, steps=tuple(steps))
 
 

@@ -50,6 +50,8 @@ def record(
             steps = _run(app, seen, todo, watch, before_step)
         trace = {"steps": steps, "journal": env.journal, "saved": saved(env.saver)}
     exact = isinstance(getattr(seen.graph, "checkpointer", None), BaseCheckpointSaver)
+    if getattr(app, "ids", None) == "numbered":
+        exact = False
     return _with_ids_numbered(trace, _RUN_ID if exact else _ANY_ID)
 
 

@@ -11,6 +11,7 @@ and, where they differ from the default,
 * `raises`: names of the exceptions its steps end in on stock LangGraph, in order,
 * `modes`: `("sync",)` or `("async",)` for an app that makes sense in one of them only,
 * `watches`: `("quiet",)` for an app where a callback handler hears of things in no certain order,
+* `ids`: `"numbered"` for an app with a saver in which some ids are stored nowhere all the same,
 * `handed_back`: why an engine may hand a run of this app to stock.
 
 The same steps are run with `invoke`/`stream` and with `ainvoke`/`astream`.

@@ -33,11 +33,15 @@ pub enum ErrorKind {
     WrongAnswer = 12,
     /// The engine itself broke. Never made by the core; bindings use it for a caught panic.
     Panic = 13,
+    /// A run was used by two callers at once. Made by bindings.
+    RunBusy = 14,
+    /// A version is neither a number nor text, or larger than the engine counts.
+    BadVersion = 15,
 }
 
 impl ErrorKind {
     /// Every kind, in the order of their numbers.
-    pub const ALL: [ErrorKind; 13] = [
+    pub const ALL: [ErrorKind; 15] = [
         ErrorKind::BadGraph,
         ErrorKind::LastValueMany,
         ErrorKind::EphemeralValueMany,
@@ -51,6 +55,8 @@ impl ErrorKind {
         ErrorKind::CommitUnderWay,
         ErrorKind::WrongAnswer,
         ErrorKind::Panic,
+        ErrorKind::RunBusy,
+        ErrorKind::BadVersion,
     ];
 
     /// The kind's number.
@@ -76,6 +82,8 @@ impl ErrorKind {
             ErrorKind::CommitUnderWay => "commit_under_way",
             ErrorKind::WrongAnswer => "wrong_answer",
             ErrorKind::Panic => "panic",
+            ErrorKind::RunBusy => "run_busy",
+            ErrorKind::BadVersion => "bad_version",
         }
     }
 }

@@ -1,0 +1,1 @@
+"""The Rust engine of langgraph_engine: ``engine`` describes it, ``_native`` is it."""

@@ -1,0 +1,26 @@
+"""The engine the facade loads as ``rust``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from langgraph_engine.protocol import CHANNEL_KINDS, PROTOCOL_VERSION
+from langgraph_engine_rust import _native
+
+if TYPE_CHECKING:
+    from langgraph_engine.protocol import GraphSpec, Program
+
+__all__ = ["RustEngine"]
+
+
+class RustEngine:
+    """The production engine: the Rust core, with Python objects as its values."""
+
+    name = "rust"
+    version = "0.1.0"
+    protocol_version = PROTOCOL_VERSION
+    capabilities = frozenset(f"channel:{kind}" for kind in CHANNEL_KINDS)
+
+    def compile(self, graph: GraphSpec) -> Program:
+        """Compile a graph once."""
+        return _native.compile(graph)

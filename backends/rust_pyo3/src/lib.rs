@@ -1,0 +1,69 @@
+//! The Python module of langgraph_engine's Rust engine: a translation, and nothing else.
+//!
+//! Values are Python objects the core never looks into. Whatever runs Python code (a reducer, a
+//! custom channel, an iterator) runs while nothing of a run is borrowed: the core hands out a
+//! question, the borrow ends, [`host`] answers it, and the core goes on.
+//!
+//! Reading order: [`program`] (a graph and its callables), [`run`] (one invocation), [`writes`],
+//! [`values`] and [`versions`] (what is translated), [`failure`] (errors and panics).
+
+mod failure;
+mod host;
+mod program;
+mod run;
+mod spec;
+mod task;
+mod types;
+mod values;
+mod versions;
+mod writes;
+
+use pyo3::prelude::*;
+
+/// The native half of `langgraph_engine_rust`.
+#[pymodule]
+mod _native {
+    use super::failure;
+    use lge_core::error::ErrorKind;
+    use lge_core::program::PanicPoint;
+    use pyo3::exceptions::PyValueError;
+    use pyo3::prelude::*;
+
+    #[pymodule_export]
+    use super::program::Program;
+    #[pymodule_export]
+    use super::run::Run;
+    #[pymodule_export]
+    use super::task::Task;
+
+    /// Compiles a `GraphSpec`.
+    #[pyfunction]
+    fn compile(graph: &Bound<'_, PyAny>) -> PyResult<Program> {
+        failure::guard(|| Program::of(graph))
+    }
+
+    /// Every kind of error the core knows, as `(number, name)`.
+    #[pyfunction]
+    fn error_kinds() -> Vec<(u16, &'static str)> {
+        ErrorKind::ALL.iter().map(|kind| (kind.code(), kind.name())).collect()
+    }
+
+    /// Makes a program's next restore, plan or commit panic. For tests.
+    #[pyfunction]
+    fn inject_panic(program: &Program, point: &str) -> PyResult<()> {
+        let point = match point {
+            "restore" => PanicPoint::Restore,
+            "plan" => PanicPoint::Plan,
+            "commit" => PanicPoint::Commit,
+            other => return Err(PyValueError::new_err(format!("no panic point '{other}'"))),
+        };
+        program.core.inject_panic(point);
+        Ok(())
+    }
+
+    #[pymodule_init]
+    fn init(_module: &Bound<'_, PyModule>) -> PyResult<()> {
+        failure::remember_where_panics_happen();
+        Ok(())
+    }
+}

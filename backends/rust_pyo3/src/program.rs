@@ -1,0 +1,162 @@
+//! A compiled graph: the core's program, the user's callables, and every name as a Python object.
+
+use crate::failure::{guard, raised};
+use crate::host::Callables;
+use crate::run::Run;
+use crate::spec::Spec;
+use crate::values::read_checkpoint;
+use lge_core::names::{ChannelId, Id as _, NodeId};
+use lge_core::program::NOT_CHANNELS;
+use lge_core::task_path::{PULL, PUSH};
+use pyo3::PyTraverseError;
+use pyo3::gc::PyVisit;
+use pyo3::prelude::*;
+use pyo3::types::{PyString, PyTuple};
+use rustc_hash::FxHashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// A compiled graph. Immutable and safe to share between threads.
+#[pyclass(frozen, module = "langgraph_engine_rust._native")]
+pub(crate) struct Program {
+    pub(crate) core: Arc<lge_core::program::Program>,
+    /// Behind a lock only so that the garbage collector can clear them.
+    pub(crate) callables: Mutex<Vec<Callables>>,
+    pub(crate) channels: Vec<Py<PyString>>,
+    pub(crate) nodes: Vec<NodeObjects>,
+    pub(crate) push: Py<PyString>,
+    pub(crate) push_triggers: Py<PyTuple>,
+    pub(crate) missing: Py<PyAny>,
+    pub(crate) send_type: Py<PyAny>,
+    /// Names by identity: most names a run meets are the graph's own objects.
+    channel_objects: FxHashMap<usize, ChannelId>,
+    node_objects: FxHashMap<usize, NodeId>,
+}
+
+/// What every task of a node has in common.
+pub(crate) struct NodeObjects {
+    pub(crate) name: Py<PyString>,
+    /// `(PULL, name)`.
+    pub(crate) path: Py<PyTuple>,
+    /// Sorted.
+    pub(crate) triggers: Py<PyTuple>,
+}
+
+/// What a name in a write stands for.
+pub(crate) enum Target {
+    Channel(ChannelId),
+    /// It says something about the task, not about a channel.
+    Ignored,
+    Unknown,
+}
+
+#[pymethods]
+impl Program {
+    /// Starts a run from a checkpoint, or from nothing.
+    fn restore(slf: &Bound<'_, Self>, checkpoint: Option<&Bound<'_, PyAny>>) -> PyResult<Run> {
+        guard(|| {
+            let py = slf.py();
+            let this = slf.get();
+            let mut restore = lge_core::run::Restore::begin(Arc::clone(&this.core));
+            if let Some(checkpoint) = checkpoint
+                && checkpoint.is_truthy()?
+            {
+                read_checkpoint(this, checkpoint, &mut restore)?;
+            }
+            while let Some(request) = restore.request() {
+                restore.answer(this.answer(py, request)?).map_err(raised)?;
+            }
+            let run = restore.finish().map_err(raised)?;
+            Ok(Run::new(slf.clone().unbind(), run))
+        })
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.missing)?;
+        visit.call(&self.send_type)?;
+        if let Ok(callables) = self.callables.try_lock() {
+            for callable in callables.iter().flat_map(Callables::each) {
+                visit.call(callable)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn __clear__(&self) {
+        let mut callables = self.callables.lock().unwrap_or_else(PoisonError::into_inner);
+        let dropped = std::mem::take(&mut *callables);
+        std::mem::drop(callables);
+        std::mem::drop(dropped);
+    }
+}
+
+impl Program {
+    pub(crate) fn of(spec: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let py = spec.py();
+        let spec = Spec::read(spec)?;
+        let core = lge_core::program::Program::compile(spec.graph).map_err(raised)?;
+        let channels = spec.channels;
+        let pull = PyString::intern(py, PULL);
+        let mut nodes = Vec::with_capacity(spec.nodes.len());
+        for (index, name) in spec.nodes.into_iter().enumerate() {
+            let triggers = core.triggers(NodeId::from_index(index));
+            let triggers = triggers.iter().map(|id| channels[id.index()].bind(py));
+            nodes.push(NodeObjects {
+                path: PyTuple::new(py, [pull.as_any(), name.bind(py).as_any()])?.unbind(),
+                triggers: PyTuple::new(py, triggers.collect::<Vec<_>>())?.unbind(),
+                name,
+            });
+        }
+        let ignored = |id: &ChannelId| NOT_CHANNELS.contains(&core.channel_name(*id));
+        let channel_ids = channels.iter().enumerate();
+        let channel_ids =
+            channel_ids.map(|(index, name)| (address(name), ChannelId::from_index(index)));
+        let node_ids = nodes.iter().enumerate();
+        let node_ids =
+            node_ids.map(|(index, node)| (address(&node.name), NodeId::from_index(index)));
+        let push = PyString::intern(py, PUSH);
+        Ok(Program {
+            channel_objects: channel_ids.filter(|(_, id)| !ignored(id)).collect(),
+            node_objects: node_ids.collect(),
+            push_triggers: PyTuple::new(py, [&push])?.unbind(),
+            push: push.unbind(),
+            core: Arc::new(core),
+            callables: Mutex::new(spec.callables),
+            channels,
+            nodes,
+            missing: spec.missing,
+            send_type: spec.send_type,
+        })
+    }
+
+    /// The channel a name stands for.
+    pub(crate) fn channel(&self, name: &Bound<'_, PyString>) -> PyResult<Option<ChannelId>> {
+        match self.channel_objects.get(&(name.as_ptr() as usize)) {
+            Some(id) => Ok(Some(*id)),
+            None => Ok(self.core.channel(name.to_str()?)),
+        }
+    }
+
+    /// What a name stands for when it is written to.
+    pub(crate) fn target(&self, name: &Bound<'_, PyString>) -> PyResult<Target> {
+        if let Some(id) = self.channel_objects.get(&(name.as_ptr() as usize)) {
+            return Ok(Target::Channel(*id));
+        }
+        let text = name.to_str()?;
+        if NOT_CHANNELS.contains(&text) {
+            return Ok(Target::Ignored);
+        }
+        Ok(self.core.channel(text).map_or(Target::Unknown, Target::Channel))
+    }
+
+    /// The node a name stands for.
+    pub(crate) fn node(&self, name: &Bound<'_, PyString>) -> PyResult<Option<NodeId>> {
+        match self.node_objects.get(&(name.as_ptr() as usize)) {
+            Some(id) => Ok(Some(*id)),
+            None => Ok(self.core.node(name.to_str()?)),
+        }
+    }
+}
+
+fn address(name: &Py<PyString>) -> usize {
+    name.as_ptr() as usize
+}

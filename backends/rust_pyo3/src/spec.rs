@@ -1,0 +1,99 @@
+//! Reads a `GraphSpec`: plain data for the core, callables for the host.
+
+use crate::failure::protocol_error;
+use crate::host::Callables;
+use lge_core::error::ErrorKind;
+use lge_core::graph::{ChannelKind, ChannelSpec, Graph, NodeSpec, Reads};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyMapping, PyString};
+
+/// A `GraphSpec`, taken apart.
+pub(crate) struct Spec {
+    pub(crate) graph: Graph,
+    /// The channels' names as the objects the graph has them as.
+    pub(crate) channels: Vec<Py<PyString>>,
+    /// Likewise the nodes'.
+    pub(crate) nodes: Vec<Py<PyString>>,
+    pub(crate) callables: Vec<Callables>,
+    pub(crate) missing: Py<PyAny>,
+    pub(crate) send_type: Py<PyAny>,
+}
+
+impl Spec {
+    pub(crate) fn read(spec: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let mut graph = Graph::default();
+        let (mut channels, mut nodes, mut callables) = (Vec::new(), Vec::new(), Vec::new());
+        for channel in spec.getattr("channels")?.try_iter()? {
+            let channel = channel?;
+            let name = channel.getattr("name")?.cast_into::<PyString>()?;
+            let kind: String = channel.getattr("kind")?.extract()?;
+            let found = Callables {
+                fold: optional(&channel, "fold")?,
+                initial: optional(&channel, "initial")?,
+                custom: optional(&channel, "custom")?,
+            };
+            found.check(&name.to_string(), &kind)?;
+            graph.channels.push(ChannelSpec {
+                name: name.to_str()?.to_owned(),
+                kind: read_kind(&channel, &kind)?,
+            });
+            channels.push(name.unbind());
+            callables.push(found);
+        }
+        for node in spec.getattr("nodes")?.try_iter()? {
+            let node = node?;
+            let name = node.getattr("name")?.cast_into::<PyString>()?;
+            let reads = node.getattr("reads")?;
+            graph.nodes.push(NodeSpec {
+                name: name.to_str()?.to_owned(),
+                triggers: strings(&node.getattr("triggers")?)?,
+                reads: match reads.cast::<PyString>() {
+                    Ok(name) => Reads::One(name.to_str()?.to_owned()),
+                    Err(_) => Reads::Many(strings(&reads)?),
+                },
+                runs: node.getattr("runs")?.is_truthy()?,
+            });
+            nodes.push(name.unbind());
+        }
+        let trigger_to_nodes = spec.getattr("trigger_to_nodes")?;
+        for (channel, names) in items(&trigger_to_nodes)? {
+            graph.trigger_to_nodes.push((channel.extract()?, strings(&names)?));
+        }
+        let missing = spec.getattr("missing")?.unbind();
+        let send_type = spec.getattr("send_type")?.unbind();
+        Ok(Spec { graph, channels, nodes, callables, missing, send_type })
+    }
+}
+
+fn read_kind(channel: &Bound<'_, PyAny>, kind: &str) -> PyResult<ChannelKind> {
+    let guard = channel.getattr("guard")?.is_truthy()?;
+    let accumulate = channel.getattr("accumulate")?.is_truthy()?;
+    let names = strings(&channel.getattr("names")?)?;
+    ChannelKind::named(kind, guard, accumulate, names).ok_or_else(|| {
+        let message = match channel.getattr("name") {
+            Ok(name) => format!("channel '{name}' has unknown kind '{kind}'"),
+            Err(_) => format!("a channel has unknown kind '{kind}'"),
+        };
+        protocol_error(ErrorKind::BadGraph, message)
+    })
+}
+
+fn optional(channel: &Bound<'_, PyAny>, name: &str) -> PyResult<Option<Py<PyAny>>> {
+    let value = channel.getattr(name)?;
+    Ok(if value.is_none() { None } else { Some(value.unbind()) })
+}
+
+fn strings(names: &Bound<'_, PyAny>) -> PyResult<Vec<String>> {
+    names.try_iter()?.map(|name| name?.extract()).collect()
+}
+
+/// The items of any mapping, in its order.
+pub(crate) fn items<'py>(
+    mapping: &Bound<'py, PyAny>,
+) -> PyResult<Vec<(Bound<'py, PyAny>, Bound<'py, PyAny>)>> {
+    if let Ok(dict) = mapping.cast::<PyDict>() {
+        return Ok(dict.iter().collect());
+    }
+    let items = mapping.cast::<PyMapping>()?.items()?;
+    items.iter().map(|item| item.extract()).collect()
+}

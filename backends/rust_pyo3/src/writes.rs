@@ -1,0 +1,232 @@
+//! Turns `TaskWrites` into the core's batch. Runs the user's iterators, so nothing is borrowed here.
+
+use crate::program::{Program, Target};
+use lge_core::batch::Batch;
+use lge_core::names::ChannelId;
+use lge_core::program::LabelKind;
+use lge_core::run::{ChannelRef, NodeRef};
+use lge_core::task_path::{PULL, PUSH, PathKey, TaskPath};
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyInt, PyList, PyString, PyTuple};
+
+type Value = Py<PyAny>;
+
+/// The names and paths of a batch's tasks, for reporting writes to unknown channels.
+pub(crate) type TaskNames<'py> = Vec<(Bound<'py, PyAny>, Bound<'py, PyAny>)>;
+
+/// Calls `each` with every item: by index for a list or tuple, through its iterator otherwise.
+fn for_each<'py>(
+    items: &Bound<'py, PyAny>,
+    mut each: impl FnMut(Bound<'py, PyAny>) -> PyResult<()>,
+) -> PyResult<()> {
+    if let Ok(list) = items.cast_exact::<PyList>() {
+        // The list may be changed by what an item's attributes run: its length is asked each time.
+        let mut index = 0;
+        while index < list.len() {
+            each(list.get_item(index)?)?;
+            index += 1;
+        }
+        return Ok(());
+    }
+    if let Ok(tuple) = items.cast_exact::<PyTuple>() {
+        return tuple.iter().try_for_each(each);
+    }
+    items.try_iter()?.try_for_each(|item| each(item?))
+}
+
+impl Program {
+    /// Adds one entry per task.
+    pub(crate) fn read_batch<'py>(
+        &self,
+        tasks: &Bound<'py, PyAny>,
+        batch: &mut Batch<'_, Value>,
+    ) -> PyResult<TaskNames<'py>> {
+        let mut names = Vec::new();
+        for_each(tasks, |task| {
+            let task = task.cast_into::<PyTuple>()?;
+            let [path, name, writes, triggers] = four(&task)?;
+            self.read_task(&path, name.cast::<PyString>()?, &triggers, batch)?;
+            self.read_writes(&writes, batch)?;
+            names.push((name, path));
+            Ok(())
+        })?;
+        Ok(names)
+    }
+
+    fn read_task(
+        &self,
+        path: &Bound<'_, PyAny>,
+        name: &Bound<'_, PyString>,
+        triggers: &Bound<'_, PyAny>,
+        batch: &mut Batch<'_, Value>,
+    ) -> PyResult<()> {
+        let node = self.node(name)?;
+        let objects = node.map(|id| &self.nodes[lge_core::names::Id::index(id)]);
+        let path = match (node, objects) {
+            (Some(id), Some(objects)) if path.is(&objects.path) => PathKey::Pull(id),
+            _ => self.path_key(path)?,
+        };
+        let reference = match node {
+            Some(id) => NodeRef::Known(id),
+            None => NodeRef::Named(name.to_str()?),
+        };
+        batch.task(path, reference);
+        if objects.is_some_and(|objects| triggers.is(&objects.triggers)) {
+            batch.own_triggers();
+            return Ok(());
+        }
+        if triggers.is(&self.push_triggers) {
+            batch.trigger(ChannelRef::Named(PUSH));
+            return Ok(());
+        }
+        for_each(triggers, |trigger| {
+            batch.trigger(self.channel_ref(trigger.cast::<PyString>()?)?);
+            Ok(())
+        })
+    }
+
+    fn read_writes(
+        &self,
+        writes: &Bound<'_, PyAny>,
+        batch: &mut Batch<'_, Value>,
+    ) -> PyResult<()> {
+        for_each(writes, |write| {
+            let (name, value) = two(write)?;
+            let name = name.cast::<PyString>()?;
+            match self.target(name)? {
+                Target::Channel(channel) => self.read_write(channel, value, batch),
+                Target::Ignored => Ok(()),
+                Target::Unknown => {
+                    batch.write_unknown(name.to_str()?);
+                    Ok(())
+                }
+            }
+        })
+    }
+
+    /// One task's writes for a read: names that are no channel don't matter.
+    pub(crate) fn read_only_writes(
+        &self,
+        writes: &Bound<'_, PyAny>,
+        batch: &mut Batch<'_, Value>,
+    ) -> PyResult<()> {
+        batch.task(PathKey::Text(String::new()), NodeRef::Named(""));
+        for_each(writes, |write| {
+            let (name, value) = two(write)?;
+            match self.channel(name.cast::<PyString>()?)? {
+                Some(channel) => self.read_write(channel, value, batch),
+                None => Ok(()),
+            }
+        })
+    }
+
+    fn read_write(
+        &self,
+        channel: ChannelId,
+        value: Bound<'_, PyAny>,
+        batch: &mut Batch<'_, Value>,
+    ) -> PyResult<()> {
+        let label = self.core.label_of(channel);
+        match label {
+            LabelKind::Nothing => batch.write(channel, value.unbind(), None),
+            LabelKind::Name => match value.cast::<PyString>() {
+                Ok(name) => batch.write(channel, value.clone().unbind(), Some(name.to_str()?)),
+                Err(_) => batch.write(channel, value.unbind(), None),
+            },
+            LabelKind::Items | LabelKind::Packets => {
+                let mut item = |item: Bound<'_, PyAny>| {
+                    let node = match label {
+                        LabelKind::Packets => self.packet_node(&item)?,
+                        _ => None,
+                    };
+                    batch.write(channel, item.unbind(), node.as_deref());
+                    PyResult::Ok(())
+                };
+                let Ok(list) = value.cast::<PyList>() else {
+                    return item(value);
+                };
+                if list.is_empty() {
+                    batch.write_nothing(channel);
+                }
+                list.iter().try_for_each(item)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A path as far as its order goes.
+    fn path_key(&self, path: &Bound<'_, PyAny>) -> PyResult<PathKey> {
+        if let Ok(parts) = path.cast::<PyTuple>()
+            && let Some(key) = self.planned_path(parts)?
+        {
+            return Ok(key);
+        }
+        Ok(PathKey::Text(task_path(path)?.text()))
+    }
+
+    /// The key of a path a plan makes.
+    fn planned_path(&self, parts: &Bound<'_, PyTuple>) -> PyResult<Option<PathKey>> {
+        let py = parts.py();
+        let is = |part: &Bound<'_, PyAny>, object: &Py<PyString>, text: &str| {
+            part.is(object)
+                || part.cast::<PyString>().is_ok_and(|part| part.to_str().is_ok_and(|it| it == text))
+        };
+        match parts.len() {
+            2 => {
+                let (first, second) = (parts.get_item(0)?, parts.get_item(1)?);
+                let Ok(name) = second.cast::<PyString>() else {
+                    return Ok(None);
+                };
+                let pulled = first.cast::<PyString>().is_ok_and(|it| it.to_str().is_ok_and(|it| it == PULL));
+                Ok(if pulled { self.node(name)?.map(PathKey::Pull) } else { None })
+            }
+            3 => {
+                let (first, index, nested) =
+                    (parts.get_item(0)?, parts.get_item(1)?, parts.get_item(2)?);
+                if is(&first, &self.push, PUSH)
+                    && index.is_exact_instance_of::<PyInt>()
+                    && nested.is(PyBool::new(py, false))
+                {
+                    return Ok(index.extract::<u64>().ok().map(PathKey::Push));
+                }
+                Ok(None)
+            }
+            _ => Ok(None),
+        }
+    }
+}
+
+fn task_path(path: &Bound<'_, PyAny>) -> PyResult<TaskPath> {
+    if let Ok(parts) = path.cast::<PyTuple>() {
+        return parts.iter().map(|part| task_path(&part)).collect::<PyResult<_>>().map(TaskPath::Parts);
+    }
+    if let Ok(parts) = path.cast::<PyList>() {
+        return parts.iter().map(|part| task_path(&part)).collect::<PyResult<_>>().map(TaskPath::Parts);
+    }
+    if path.is_instance_of::<PyInt>()
+        && let Ok(number) = path.extract::<i64>()
+    {
+        return Ok(TaskPath::Int(number));
+    }
+    Ok(TaskPath::Text(path.str()?.to_str()?.to_owned()))
+}
+
+fn two<'py>(
+    write: Bound<'py, PyAny>,
+) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
+    if let Ok(pair) = write.cast::<PyTuple>()
+        && pair.len() == 2
+    {
+        return Ok((pair.get_item(0)?, pair.get_item(1)?));
+    }
+    write.extract()
+}
+
+fn four<'py>(task: &Bound<'py, PyTuple>) -> PyResult<[Bound<'py, PyAny>; 4]> {
+    if task.len() != 4 {
+        let message = format!("a TaskWrites has 4 fields, not {}", task.len());
+        return Err(PyTypeError::new_err(message));
+    }
+    Ok([task.get_item(0)?, task.get_item(1)?, task.get_item(2)?, task.get_item(3)?])
+}

@@ -1,0 +1,1 @@
+"""The tests themselves. They take ``engine`` and never name one."""

@@ -1,0 +1,32 @@
+"""Protocol level: the contract and its tests say the same."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from langgraph_engine.conformance.behaviors import behaviors, unproven, unquotable
+from langgraph_engine.conformance.report import claims_of
+from langgraph_engine.conformance.scenario import Scenario
+from langgraph_engine.conformance.suite import test_protocol
+
+pytestmark = pytest.mark.level("protocol")
+
+
+def _claims(scenarios: Sequence[Scenario]) -> list[str]:
+    claims = [claim for scenario in scenarios for claim in scenario.behavior]
+    for name, test in vars(test_protocol).items():
+        if name.startswith("test_"):
+            marks = getattr(test, "pytestmark", ())
+            claims += claims_of(mark for mark in marks if mark.name == "behavior")
+    return claims
+
+
+def test_every_behavior_bullet_has_a_test(scenarios: Sequence[Scenario]) -> None:
+    assert behaviors()
+    assert unproven(_claims(scenarios)) == []
+
+
+def test_every_claim_quotes_a_behavior_bullet(scenarios: Sequence[Scenario]) -> None:
+    assert unquotable(_claims(scenarios)) == []

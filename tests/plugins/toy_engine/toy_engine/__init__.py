@@ -1,0 +1,1 @@
+"""A third-party engine as small as one can be: the python engine under another name."""
