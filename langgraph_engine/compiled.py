@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -131,7 +131,7 @@ def _folding_spec(name: str, channel: BinaryOperatorAggregate[Any]) -> ChannelSp
     return ChannelSpec(name, "binary_operator", fold=fold, initial=initial)
 
 
-def graph_spec(graph: upstream.Pregel) -> GraphSpec:
+def graph_spec(graph: upstream.AnyPregel) -> GraphSpec:
     """Describe a graph for an engine."""
     channels = {k: c for k, c in graph.channels.items() if isinstance(c, BaseChannel)}
     return GraphSpec(
@@ -153,7 +153,7 @@ def graph_spec(graph: upstream.Pregel) -> GraphSpec:
     )
 
 
-def _compile(graph: upstream.Pregel, engine: Engine) -> CompiledGraph:
+def _compile(graph: upstream.AnyPregel, engine: Engine) -> CompiledGraph:
     spec = graph_spec(graph)
     channels = {k: c for k, c in graph.channels.items() if isinstance(c, BaseChannel)}
     return CompiledGraph(
@@ -174,7 +174,7 @@ _cache: weakref.WeakKeyDictionary[Any, dict[str, tuple[_Shape, CompiledGraph]]] 
 _lock = threading.Lock()
 
 
-def _shape(graph: upstream.Pregel) -> _Shape:
+def _shape(graph: upstream.AnyPregel) -> _Shape:
     """What changes when somebody changes a graph after compiling it."""
     return (
         id(graph.nodes),
@@ -185,7 +185,7 @@ def _shape(graph: upstream.Pregel) -> _Shape:
     )
 
 
-def compiled(graph: upstream.Pregel, engine: Engine) -> CompiledGraph:
+def compiled(graph: upstream.AnyPregel, engine: Engine) -> CompiledGraph:
     """Compile a graph for an engine, or give what was compiled before. Safe from any thread."""
     shape = _shape(graph)
     per_engine = _cache.get(graph)
@@ -197,5 +197,3 @@ def compiled(graph: upstream.Pregel, engine: Engine) -> CompiledGraph:
     with _lock:
         _cache.setdefault(graph, {})[engine.name] = (shape, made)
     return made
-
-

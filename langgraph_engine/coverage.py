@@ -9,6 +9,7 @@ import weakref
 from typing import Any
 
 from langgraph.channels import DeltaChannel
+from langgraph.channels.base import BaseChannel
 
 from langgraph_engine import upstream
 from langgraph_engine.compiled import channel_spec
@@ -21,7 +22,7 @@ _known: weakref.WeakKeyDictionary[Any, tuple[int, int, tuple[str, ...]]] = (
 )
 
 
-def explain(graph: upstream.Pregel, engine: Engine) -> tuple[str, ...]:
+def explain(graph: upstream.AnyPregel, engine: Engine) -> tuple[str, ...]:
     """Every reason a graph can't run on an engine; none means it can.
 
     Subgraphs are graphs of their own: each is asked about when it runs.
@@ -30,14 +31,14 @@ def explain(graph: upstream.Pregel, engine: Engine) -> tuple[str, ...]:
     for name, channel in graph.channels.items():
         if isinstance(channel, DeltaChannel):
             reasons.append(f"channel '{name}' is a DeltaChannel")
-        elif hasattr(channel, "is_available"):
+        elif isinstance(channel, BaseChannel):
             capability = f"channel:{channel_spec(name, channel).kind}"
             if capability not in engine.capabilities:
                 reasons.append(f"channel '{name}' needs the capability '{capability}'")
     return tuple(reasons)
 
 
-def uncovered(graph: upstream.Pregel, engine: Engine) -> str | None:
+def uncovered(graph: upstream.AnyPregel, engine: Engine) -> str | None:
     """Why a graph can't run on an engine, or None. Remembered per graph."""
     known = _known.get(graph)
     shape = (id(engine), len(graph.channels))

@@ -52,7 +52,7 @@ def _take_parent_command(task: LiveTask, error: ParentCommand) -> None:
     if command.graph in (namespace, upstream.recast_checkpoint_ns(namespace), task.name):
         config = task.full_config()
         for writer in task.plan.node.flat_writers:
-            writer.invoke(command, config)  # type: ignore[arg-type]
+            writer.invoke(command, config)
         return
     if command.graph == Command.PARENT:
         parent = upstream.namespace_for_parent_command(namespace)
@@ -208,9 +208,7 @@ def _await_calls(futures: Any, failure: Exception | None) -> Iterator[None]:
         futures.done.add(failed)
         futures.failed.add(failed)
     while futures:
-        done, _ = concurrent.futures.wait(
-            futures, return_when=concurrent.futures.FIRST_COMPLETED
-        )
+        done, _ = concurrent.futures.wait(futures, return_when=concurrent.futures.FIRST_COMPLETED)
         for future in done:
             futures.pop(future)
         if upstream.should_stop_others(done):
@@ -294,6 +292,4 @@ async def _aawait_calls(futures: Any, failure: Exception | None) -> AsyncIterato
         yield
     await futures.event.wait()
     yield
-    upstream.raise_first_failure(
-        futures.done.union(futures), timeout_exc_cls=asyncio.TimeoutError
-    )
+    upstream.raise_first_failure(futures.done.union(futures), timeout_exc_cls=asyncio.TimeoutError)

@@ -1,8 +1,8 @@
 """One call of ``stream``, ``astream``, ``invoke`` or ``ainvoke``: from its arguments to a loop.
 
-    arguments -> config, defaults, callback manager   (``Invocation``)
-              -> the root run is announced to callbacks  (by the caller: sync or async)
-              -> stream handlers, runtime, loop          (``Invocation.start``)
+arguments -> config, defaults, callback manager   (``Invocation``)
+          -> the root run is announced to callbacks  (by the caller: sync or async)
+          -> stream handlers, runtime, loop          (``Invocation.start``)
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Invocation:
 
     def __init__(
         self,
-        graph: upstream.Pregel,
+        graph: upstream.AnyPregel,
         engine: Engine,
         input: Any,
         config: Any,
@@ -81,7 +81,7 @@ class Invocation:
             nested = config is not None and upstream.CONFIG_KEY_TASK_ID in config.get(CONF, {})
             stream_mode = "values" if nested else graph.stream_mode
         self.stream_mode = stream_mode
-        self.print_mode = ["updates", "values"] if debug or graph.debug else print_mode
+        self.print_mode: Any = ["updates", "values"] if debug or graph.debug else print_mode
         self._given = (output_keys, interrupt_before, interrupt_after)
         self.config = upstream.ensure_config(graph.config, config)
         self.waits_for_stream = False
@@ -125,9 +125,7 @@ class Invocation:
         callbacks = make(self.config)
         if callbacks.handlers or callbacks.inheritable_handlers:
             if "messages" in self.modes and self.version != "v2":
-                _drop_handlers(
-                    callbacks, lambda h: isinstance(h, upstream.StreamMessagesHandlerV2)
-                )
+                _drop_handlers(callbacks, lambda h: isinstance(h, upstream.StreamMessagesHandlerV2))
             if upstream.CONFIG_KEY_TASK_ID not in self.config[CONF]:
                 # Not a task: a caller's stream of its own graph only is not for this one's events.
                 _drop_handlers(callbacks, upstream.streams_only_its_graph)
@@ -323,9 +321,7 @@ def _durability(durability: Any, checkpoint_during: bool | None) -> Any:
 
 def _drop_handlers(callbacks: Any, unwanted: Callable[[Any], bool]) -> None:
     callbacks.handlers = [h for h in callbacks.handlers if not unwanted(h)]
-    callbacks.inheritable_handlers = [
-        h for h in callbacks.inheritable_handlers if not unwanted(h)
-    ]
+    callbacks.inheritable_handlers = [h for h in callbacks.inheritable_handlers if not unwanted(h)]
 
 
 def _with_run_id(event: Any, run_id: Any) -> Any:

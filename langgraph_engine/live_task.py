@@ -67,13 +67,13 @@ class LiveTask:
         return self.task.path
 
     @property
-    def config(self) -> dict[str, Any]:
+    def config(self) -> Any:
         """The task's config: the real one if it was built, else one that builds itself."""
         if self._full is not None:
             return self._full
         if self._lazy is None:
             self._lazy = LiveConfig()
-            self._lazy._task = self
+            self._lazy.task = self
         return self._lazy
 
     def scratchpad(self) -> upstream.PregelScratchpad:
@@ -94,7 +94,7 @@ class LiveTask:
             )
         return self._executable
 
-    def full_config(self) -> dict[str, Any]:
+    def full_config(self) -> Any:
         """The config the node would see in LangGraph, built at most once."""
         if self._full is None:
             with _building:
@@ -110,15 +110,15 @@ class LiveTask:
 class LiveConfig(dict[str, Any]):
     """A dict filled with its task's config when it is first looked into."""
 
-    _task: LiveTask | None = None
+    task: LiveTask | None = None
 
     def _fill(self) -> None:
-        task = self._task
+        task = self.task
         if task is not None:
             content = task.full_config()
-            if self._task is not None:
+            if self.task is not None:
                 super().update(content)
-                self._task = None
+                self.task = None
 
     def __getitem__(self, key: str) -> Any:
         self._fill()
@@ -157,7 +157,7 @@ class LiveConfig(dict[str, Any]):
     def __ne__(self, other: object) -> bool:
         return not self == other
 
-    __hash__ = None  # type: ignore[assignment]  # as any dict
+    __hash__ = None  # as any dict
 
     def __repr__(self) -> str:
         self._fill()
@@ -215,5 +215,5 @@ class LiveConfig(dict[str, Any]):
         super().update(*args, **kwargs)
 
     def clear(self) -> None:
-        self._task = None
+        self.task = None
         super().clear()

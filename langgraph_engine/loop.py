@@ -16,7 +16,8 @@ Nothing here differs between sync and async but how a saver is called; see ``Syn
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextvars import Context
 from copy import copy
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -48,6 +49,9 @@ CONF = upstream.CONF
 class Loop(StartingLoop):
     """One invocation of one graph, from input to output."""
 
+    event_loop: Any = None
+    run_in_context: Callable[[Any, Context], Awaitable[Any]]
+    """Awaits something in a context; only where there is an event loop."""
     runner: upstream.PregelRunner | None = None
     """Runs the tasks that aren't called directly."""
 
@@ -87,9 +91,7 @@ class Loop(StartingLoop):
 
     def _prepare(self) -> None:
         """Plan, and describe the planned tasks: directly callable ones if all of them are."""
-        tasks, ignored = self.run.plan(
-            self.step, self.checkpoint_id, self.namespace, self.updated
-        )
+        tasks, ignored = self.run.plan(self.step, self.checkpoint_id, self.namespace, self.updated)
         self.basis = None
         if ignored:
             _warn_ignored(ignored)
@@ -275,9 +277,7 @@ class Loop(StartingLoop):
                 done = (*done, *self.tasks.values())
         else:
             done = self.tasks.values()
-        self.updated = self.commit(
-            [_task_writes(task) for task in done]
-        )
+        self.updated = self.commit([_task_writes(task) for task in done])
         self._emit_values(done)
         if self.pending_writes:
             self.pending_writes = []
@@ -318,7 +318,7 @@ class Loop(StartingLoop):
         self,
         exc_type: type[BaseException] | None,
         error: BaseException | None,
-        traceback: TracebackType | None,
+        _: TracebackType | None,
     ) -> bool | None:
         """Save what is left; an interrupt of a root graph becomes its output."""
         if self.durability == "exit" and (
@@ -339,12 +339,13 @@ class Loop(StartingLoop):
     def _interrupted(self, error: GraphInterrupt) -> None:
         interrupts: tuple[Interrupt, ...] = tuple(error.args[0]) if error.args else ()
         self.push_lifecycle_event("interrupt", interrupts)
-        done = [*self.live.values(), *self.tasks.values()]
+        done: list[LiveTask | PregelExecutableTask] = [
+            *self.live.values(),
+            *self.tasks.values(),
+        ]
         if (self.pending_writes or self.settled) and any(task.writes for task in done):
             # Show the state as the finished tasks would leave it.
-            self.updated = self.commit(
-                [_task_writes(task) for task in done]
-            )
+            self.updated = self.commit([_task_writes(task) for task in done])
             self._emit_values(done)
         if not interrupts:
             self.emit("updates", lambda: iter(({upstream.INTERRUPT: interrupts},)))

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any
 
 from langgraph.types import PregelExecutableTask
+from typing_extensions import Self
 
 from langgraph_engine import upstream
 from langgraph_engine.live_task import LiveTask
@@ -41,7 +42,7 @@ class AsyncLoop(Loop):
 
     # -- background work ------------------------------------------------------------------------
 
-    def submit(self, function: Any, *args: Any, **kwargs: Any) -> Any:  # type: ignore[override]
+    def submit(self, function: Any, *args: Any, **kwargs: Any) -> Any:
         """Start a coroutine as one of the run's tasks."""
         if self._executor is None:
             self._executor = upstream.AsyncBackgroundExecutor(self.config)
@@ -129,12 +130,12 @@ class AsyncLoop(Loop):
 
     # -- context --------------------------------------------------------------------------------
 
-    async def __aenter__(self) -> AsyncLoop:
+    async def __aenter__(self) -> Self:
         saver = self.checkpointer
         saved = None
         if saver is not None:
             saved = await self._load(saver)
-        replayed = self.adopt(saved)
+        replayed: Any = self.adopt(saved)
         if replayed:
             assert saved is not None
             replayed, _ = await upstream.achannels_from_checkpoint(

@@ -108,7 +108,9 @@ class StartingLoop(SavingLoop):
             if isinstance(values.get(name), upstream.DeltaSnapshot)
         }
         snapshots.update({name: channel.value for name, channel in replayed.items()})
-        return {**checkpoint, "channel_values": {**values, **snapshots}} if snapshots else checkpoint
+        return (
+            {**checkpoint, "channel_values": {**values, **snapshots}} if snapshots else checkpoint
+        )
 
     # -- the first step -------------------------------------------------------------------------
 

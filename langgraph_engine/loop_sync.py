@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any
 
 from langgraph.types import PregelExecutableTask
+from typing_extensions import Self
 
 from langgraph_engine import upstream
 from langgraph_engine.live_task import LiveTask
@@ -37,7 +38,7 @@ class SyncLoop(Loop):
 
     # -- background work ------------------------------------------------------------------------
 
-    def submit(self, function: Any, *args: Any, **kwargs: Any) -> Any:  # type: ignore[override]
+    def submit(self, function: Any, *args: Any, **kwargs: Any) -> Any:
         """Run a call in the run's thread pool, which is made when first needed."""
         if self._executor is None:
             with self._settling:
@@ -120,12 +121,12 @@ class SyncLoop(Loop):
 
     # -- context --------------------------------------------------------------------------------
 
-    def __enter__(self) -> SyncLoop:
+    def __enter__(self) -> Self:
         saver = self.checkpointer
         saved = None
         if saver is not None:
             saved = self._load(saver)
-        replayed = self.adopt(saved)
+        replayed: Any = self.adopt(saved)
         if replayed:
             assert saved is not None
             replayed, _ = upstream.channels_from_checkpoint(

@@ -63,8 +63,8 @@ class NodePlan:
         "managed",
         "mapper",
         "name",
-        "node",
         "nested_run",
+        "node",
     )
 
     def __init__(
@@ -79,7 +79,7 @@ class NodePlan:
         self.mapper = node.mapper
         self.managed = managed
         self.input_key = node.input_cache_key
-        self.hidden = bool(node.tags) and TAG_HIDDEN in node.tags
+        self.hidden = TAG_HIDDEN in (node.tags or ())
         # Two nodes reading one channel get two copies of its value; several channels make a new dict.
         self.as_read = node.mapper is None and not managed and not isinstance(node.channels, str)
         self._writers = writers or ()
@@ -106,9 +106,7 @@ class NodePlan:
         )
 
     @classmethod
-    def of(
-        cls, name: str, node: upstream.PregelNode, channels: Mapping[str, Any]
-    ) -> NodePlan:
+    def of(cls, name: str, node: upstream.PregelNode, channels: Mapping[str, Any]) -> NodePlan:
         """Work out the plan of one node of a graph with these channels."""
         managed = (
             ()
@@ -262,62 +260,73 @@ def _branch_writer(
     branch: upstream.BranchSpec, writer: Any, reader: Any
 ) -> tuple[Writer, AsyncWriter] | None:
     if reader is None:
-        select, mapper = None, None
-    elif isinstance(reader, functools.partial) and reader.func is upstream.ChannelRead.do_read:
-        select, mapper = reader.keywords["select"], reader.keywords["mapper"]
-        if not reader.keywords["fresh"] or reader.args:
-            return None
-    else:
+        return _Branch(branch, writer, None, None).pair()
+    if not isinstance(reader, functools.partial) or reader.func is not upstream.ChannelRead.do_read:
         return None
-    path = branch.path
-    func = afunc = None
-    if type(path) is upstream.RunnableCallable and not (
-        path.func_accepts or path.kwargs or path.explode_args
-    ):
-        func, afunc = path.func, path.afunc
-    merges = branch.input_schema is None
+    if reader.args or not reader.keywords["fresh"]:
+        return None
+    return _Branch(branch, writer, reader.keywords["select"], reader.keywords["mapper"]).pair()
 
-    def question(value: Any, task: LiveTask) -> Any:
-        if reader is None:
-            return value
-        state = task.read(select, True)
-        if mapper is not None:
-            state = mapper(state)
-        if merges and isinstance(state, dict) and isinstance(value, dict):
-            return {**value, **state}
-        return state
 
-    def finish(value: Any, answer: Any, task: LiveTask) -> Any:
-        send = {upstream.CONF: {upstream.CONFIG_KEY_SEND: task.writes.extend}}
-        following = branch._finish(writer, value, answer, send)
-        if type(following) is upstream.ChannelWrite:
-            return following.invoke(value, send)
-        return following
+class _Branch:
+    """A conditional edge: read the state, ask the user's function, write where to go."""
 
-    def route(value: Any, task: LiveTask) -> Any:
-        asked = question(value, task)
-        if func is None:
-            answer = path.invoke(asked, task.full_config())
+    __slots__ = ("_afunc", "_branch", "_func", "_mapper", "_merges", "_path", "_select", "_writer")
+
+    def __init__(self, branch: upstream.BranchSpec, writer: Any, select: Any, mapper: Any) -> None:
+        self._branch, self._writer = branch, writer
+        self._select, self._mapper = select, mapper
+        self._merges = branch.input_schema is None
+        path = self._path = branch.path
+        self._func: Any = None
+        self._afunc: Any = None
+        if type(path) is upstream.RunnableCallable and not (
+            path.func_accepts or path.kwargs or path.explode_args
+        ):
+            self._func, self._afunc = path.func, path.afunc
+
+    def pair(self) -> tuple[Writer, AsyncWriter]:
+        return self.route, self.aroute
+
+    def route(self, value: Any, task: LiveTask) -> Any:
+        asked = self._question(value, task)
+        if self._func is None:
+            answer = self._path.invoke(asked, task.full_config())
         else:
             context = copy_context()
             context.run(_var_config.set, task.config)
-            answer = context.run(func, asked)
+            answer = context.run(self._func, asked)
             if type(answer) is not str and isinstance(answer, upstream.Runnable):
                 answer = answer.invoke(asked, task.full_config())
-        return finish(value, answer, task)
+        return self._finish(value, answer, task)
 
-    async def aroute(value: Any, task: LiveTask) -> Any:
-        asked = question(value, task)
-        if afunc is None:
-            answer = await path.ainvoke(asked, task.full_config())
+    async def aroute(self, value: Any, task: LiveTask) -> Any:
+        asked = self._question(value, task)
+        if self._afunc is None:
+            answer = await self._path.ainvoke(asked, task.full_config())
         else:
             context = copy_context()
             context.run(_var_config.set, task.config)
-            answer = context.run(afunc, asked)
+            answer = context.run(self._afunc, asked)
             if isawaitable(answer):
                 answer = await task.loop.run_in_context(answer, context)
             if type(answer) is not str and isinstance(answer, upstream.Runnable):
                 answer = await answer.ainvoke(asked, task.full_config())
-        return finish(value, answer, task)
+        return self._finish(value, answer, task)
 
-    return route, aroute
+    def _question(self, value: Any, task: LiveTask) -> Any:
+        if self._select is None:
+            return value
+        state = task.read(self._select, True)
+        if self._mapper is not None:
+            state = self._mapper(state)
+        if self._merges and isinstance(state, dict) and isinstance(value, dict):
+            return {**value, **state}
+        return state
+
+    def _finish(self, value: Any, answer: Any, task: LiveTask) -> Any:
+        send: Any = {upstream.CONF: {upstream.CONFIG_KEY_SEND: task.writes.extend}}
+        following = self._branch._finish(self._writer, value, answer, send)
+        if type(following) is upstream.ChannelWrite:
+            return following.invoke(value, send)
+        return following

@@ -36,7 +36,7 @@ _STOCK: dict[str, Callable[..., Any]] = {
 }
 
 
-def _engine_for(graph: upstream.Pregel, method: str) -> Engine | None:
+def _engine_for(graph: upstream.AnyPregel, method: str) -> Engine | None:
     """The engine to run a graph on, or None if this run is LangGraph's own.
 
     Raises:
@@ -59,7 +59,9 @@ def _engine_for(graph: upstream.Pregel, method: str) -> Engine | None:
     return None
 
 
-def stream(self: upstream.Pregel, input: Any, config: Any = None, **kwargs: Any) -> Iterator[Any]:
+def stream(
+    self: upstream.AnyPregel, input: Any, config: Any = None, **kwargs: Any
+) -> Iterator[Any]:
     engine = _engine_for(self, "stream")
     if engine is None:
         return _STOCK["stream"](self, input, config, **kwargs)  # type: ignore[no-any-return]
@@ -67,7 +69,7 @@ def stream(self: upstream.Pregel, input: Any, config: Any = None, **kwargs: Any)
 
 
 def astream(
-    self: upstream.Pregel, input: Any, config: Any = None, **kwargs: Any
+    self: upstream.AnyPregel, input: Any, config: Any = None, **kwargs: Any
 ) -> AsyncIterator[Any]:
     engine = _engine_for(self, "astream")
     if engine is None:
@@ -75,7 +77,7 @@ def astream(
     return _astream(self, engine, input, config, kwargs)
 
 
-def invoke(self: upstream.Pregel, input: Any, config: Any = None, **kwargs: Any) -> Any:
+def invoke(self: upstream.AnyPregel, input: Any, config: Any = None, **kwargs: Any) -> Any:
     engine = _engine_for(self, "invoke")
     if engine is None:
         return _STOCK["invoke"](self, input, config, **kwargs)
@@ -88,7 +90,7 @@ def invoke(self: upstream.Pregel, input: Any, config: Any = None, **kwargs: Any)
     return _collect(mode, version, list(_stream(self, engine, input, config, kwargs)))
 
 
-async def ainvoke(self: upstream.Pregel, input: Any, config: Any = None, **kwargs: Any) -> Any:
+async def ainvoke(self: upstream.AnyPregel, input: Any, config: Any = None, **kwargs: Any) -> Any:
     engine = _engine_for(self, "ainvoke")
     if engine is None:
         return await _STOCK["ainvoke"](self, input, config, **kwargs)
@@ -105,7 +107,7 @@ async def ainvoke(self: upstream.Pregel, input: Any, config: Any = None, **kwarg
 # -- invoke: a stream, and what is left of it ---------------------------------------------------
 
 
-def _prepare_invoke(graph: upstream.Pregel, kwargs: dict[str, Any]) -> tuple[Any, str]:
+def _prepare_invoke(graph: upstream.AnyPregel, kwargs: dict[str, Any]) -> tuple[Any, str]:
     mode = kwargs.setdefault("stream_mode", "values")
     version = kwargs.get("version", "v1")
     if kwargs.get("output_keys") is None:
@@ -115,7 +117,7 @@ def _prepare_invoke(graph: upstream.Pregel, kwargs: dict[str, Any]) -> tuple[Any
     return mode, version
 
 
-def _prints(graph: upstream.Pregel, kwargs: dict[str, Any]) -> bool:
+def _prints(graph: upstream.AnyPregel, kwargs: dict[str, Any]) -> bool:
     # With subgraphs=True chunks of other graphs come along, and the last one wins.
     return bool(
         kwargs.get("print_mode") or kwargs.get("debug") or graph.debug or kwargs.get("subgraphs")
@@ -153,7 +155,7 @@ def _collect(mode: Any, version: str, chunks: list[Any]) -> Any:
 
 
 def _stream(
-    graph: upstream.Pregel,
+    graph: upstream.AnyPregel,
     engine: Engine,
     input: Any,
     config: Any,
@@ -161,7 +163,7 @@ def _stream(
     latest: Latest | None = None,
 ) -> Iterator[Any]:
     chunks = None if latest is not None else upstream.SyncQueue()
-    put = latest.put if latest is not None else chunks.put  # type: ignore[union-attr]
+    put: Any = latest.put if latest is not None else chunks.put  # type: ignore[union-attr]
     call = Invocation(graph, engine, input, config, is_async=False, **kwargs)
     manager = None
     try:
@@ -250,7 +252,7 @@ def _prepare_runner(call: Invocation, loop: SyncLoop, chunks: Any) -> Any:
 
 
 async def _astream(
-    graph: upstream.Pregel,
+    graph: upstream.AnyPregel,
     engine: Engine,
     input: Any,
     config: Any,
@@ -259,7 +261,7 @@ async def _astream(
 ) -> AsyncIterator[Any]:
     event_loop = asyncio.get_running_loop()
     chunks = None if latest is not None else upstream.AsyncQueue()
-    put = latest.put if latest is not None else chunks.put_nowait  # type: ignore[union-attr]
+    put: Any = latest.put if latest is not None else chunks.put_nowait  # type: ignore[union-attr]
     call = Invocation(graph, engine, input, config, is_async=True, **kwargs)
     manager = None
     try:
@@ -273,7 +275,7 @@ async def _astream(
             )
             for handler in manager.handlers
         )
-        put_threadsafe = partial(event_loop.call_soon_threadsafe, put)
+        put_threadsafe: Any = partial(event_loop.call_soon_threadsafe, put)
         async with call.make_loop(AsyncLoop, put, put_threadsafe, latest) as loop:
             call.opened(loop)
             await _aemit_lifecycle(call, loop)
@@ -377,7 +379,7 @@ METHODS: Mapping[str, Callable[..., Any]] = {
 class Pregel(upstream.Pregel):  # type: ignore[type-arg]
     """LangGraph's ``Pregel``, run by an engine without installing anything into LangGraph."""
 
-    invoke = invoke  # type: ignore[assignment]
-    ainvoke = ainvoke  # type: ignore[assignment]
-    stream = stream  # type: ignore[assignment]
-    astream = astream  # type: ignore[assignment]
+    invoke = invoke
+    ainvoke = ainvoke
+    stream = stream
+    astream = astream

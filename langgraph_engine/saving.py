@@ -36,7 +36,7 @@ __all__ = ["Latest", "LoopOptions", "SavingLoop"]
 logger = logging.getLogger("langgraph")
 CONF = upstream.CONF
 WritesT = Sequence[tuple[str, Any]]
-_randbits = random.Random().getrandbits
+_randbits = random.Random().getrandbits  # noqa: S311 - not a secret
 
 
 class UnsavedIds:
@@ -228,7 +228,7 @@ class SavingLoop:
 
     def emit(self, mode: str, values: Callable[..., Iterator[Any]], *args: Any) -> None:
         """Stream what ``values(*args)`` gives, if anybody asked for ``mode``."""
-        stream = self.stream
+        stream: Any = self.stream  # an object whose __call__ is set on the instance
         if stream is None:
             return
         wrapped = "debug" in stream.modes and mode in ("checkpoints", "tasks")
@@ -457,7 +457,7 @@ class SavingLoop:
         )
 
 
-def _both(*streams: upstream.StreamProtocol) -> upstream.StreamProtocol:
+def _both(*streams: Any) -> upstream.StreamProtocol:
     def put(chunk: Any) -> None:
         for stream in streams:
             if chunk[1] in stream.modes:

@@ -170,8 +170,8 @@ def _resume_write(pending: list[tuple[str, str, Any]], task_id: str) -> tuple[st
 
 def _local_read(
     scratchpad: upstream.PregelScratchpad,
-    channels: ChannelMap,
-    managed: Mapping[str, Any],
+    channels: ChannelMap,  # noqa: ARG001 - others take it from the partial's arguments
+    managed: Mapping[str, Any],  # noqa: ARG001 - as above
     task: upstream.PregelTaskWrites,
     select: str | list[str],
     fresh: bool = False,
@@ -305,7 +305,7 @@ def error_handler_task(
         configurable={
             upstream.CONFIG_KEY_NODE_ERROR: NodeError(
                 node=failed.name,
-                error=error,  # type: ignore[arg-type]
+                error=error,
             )
         },
     )
@@ -318,7 +318,9 @@ def path_text(path: Any) -> str:
     return f"{path:010d}" if isinstance(path, int) else str(path)
 
 
-def _cache_key(policy: CachePolicy, where: tuple[str, ...], *args: Any, **kwargs: Any) -> CacheKey:
+def _cache_key(
+    policy: CachePolicy[Any], where: tuple[str, ...], *args: Any, **kwargs: Any
+) -> CacheKey:
     key = policy.key_func(*args, **kwargs)
     return CacheKey(
         (upstream.CACHE_NS_WRITES, *where),
@@ -370,20 +372,18 @@ def _describe(
     if callbacks is None and loop.manager is not None:
         callbacks = loop.manager.get_child(f"graph:step:{basis.step}")
     parent_namespace = conf.get(upstream.CONFIG_KEY_CHECKPOINT_NS, "")
-    merged = upstream.merge_configs(
-        config,
-        {
-            "metadata": {
-                "langgraph_step": basis.step,
-                "langgraph_node": task.name,
-                "langgraph_triggers": task.triggers,
-                "langgraph_path": task.path,
-                "langgraph_checkpoint_ns": task.namespace,
-                **(metadata or {}),
-            },
-            "tags": tags,  # type: ignore[typeddict-item]  # None means none, as for LangGraph
+    own: Any = {
+        "metadata": {
+            "langgraph_step": basis.step,
+            "langgraph_node": task.name,
+            "langgraph_triggers": task.triggers,
+            "langgraph_path": task.path,
+            "langgraph_checkpoint_ns": task.namespace,
+            **(metadata or {}),
         },
-    )
+        "tags": tags,
+    }
+    merged = upstream.merge_configs(config, own)
     return PregelExecutableTask(
         task.name,
         value,
@@ -428,7 +428,7 @@ def _describe(
     )
 
 
-def first_attempt_config(live: LiveTask) -> dict[str, Any]:
+def first_attempt_config(live: LiveTask) -> Any:
     """The config a node sees on its first attempt, when no handler listens.
 
     LangGraph makes it in three stages (task, attempt, sequence step); run ids that nobody records are
@@ -449,7 +449,7 @@ def first_attempt_config(live: LiveTask) -> dict[str, Any]:
     config = _as_step(loop, config, "seq:step:1")
     if live.plan.nested_run:
         config = _as_step(loop, config, None)
-    return config  # type: ignore[return-value]
+    return config
 
 
 def _as_step(loop: Loop, config: RunnableConfig, tag: str | None) -> RunnableConfig:
@@ -470,4 +470,3 @@ def _as_step(loop: Loop, config: RunnableConfig, tag: str | None) -> RunnableCon
         inheritable_metadata=manager.inheritable_metadata,
     )
     return upstream.patch_config(config, callbacks=run.get_child(tag))
-

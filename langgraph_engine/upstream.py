@@ -8,6 +8,7 @@ also what makes them replaceable in tests that freeze ids and clocks.
 from __future__ import annotations
 
 from datetime import datetime, timezone
+from typing import Any, TypeAlias
 
 from langchain_core.callbacks.manager import (
     AsyncCallbackManagerForChainRun,
@@ -62,7 +63,7 @@ from langgraph._internal._constants import (
     RESUME,
     TASKS,
 )
-from langgraph._internal._queue import AsyncQueue, SyncQueue
+from langgraph._internal import _queue
 from langgraph._internal._replay import ReplayState
 from langgraph._internal._runnable import (
     RunnableCallable,
@@ -92,8 +93,8 @@ from langgraph.pregel._algo import (
 )
 from langgraph.pregel._call import get_runnable_for_task, identifier
 from langgraph.pregel._checkpoint import (
-    acheckpoint_superseded,
     achannels_from_checkpoint,
+    acheckpoint_superseded,
     channels_from_checkpoint,
     checkpoint_superseded,
     create_checkpoint,
@@ -145,6 +146,12 @@ from langgraph.version import __version__ as langgraph_version
 
 new_run_id = uuid7
 is_user_raised_cancelled = _is_user_raised_cancelled
+AnyPregel: TypeAlias = Pregel[Any, Any, Any, Any]
+"""Any graph at all."""
+
+# LangGraph leaves this module out of type checking.
+AsyncQueue: Any = _queue.AsyncQueue  # type: ignore[attr-defined]
+SyncQueue: Any = _queue.SyncQueue  # type: ignore[attr-defined]
 is_stream_handler = _is_stream_handler
 get_overwrite = _get_overwrite
 DeltaSnapshot = _DeltaSnapshot
@@ -208,6 +215,7 @@ __all__ = [
     "RESUME",
     "SKIP_WRITE",
     "TASKS",
+    "AnyPregel",
     "AsyncBackgroundExecutor",
     "AsyncCallbackManagerForChainRun",
     "AsyncQueue",
@@ -271,8 +279,8 @@ __all__ = [
     "map_input",
     "map_output_updates",
     "merge_configs",
-    "new_run_id",
     "namespace_for_parent_command",
+    "new_run_id",
     "patch_config",
     "patch_configurable",
     "pregel_main",

@@ -15,13 +15,14 @@ PASSED, FAILED, SKIPPED, UNFINISHED = "passed", "failed", "skipped", "unfinished
 class Result:
     """One test.
 
-    ``handed_back`` counts, by reason, the runs in it that stock LangGraph did instead of the
-    engine. ``retried`` says that the outcome is that of a second attempt, the first having failed.
+    ``native`` counts the runs in it that the engine did, and ``handed_back``, by reason, those that
+    stock LangGraph did instead. ``retried`` says that the outcome is that of a second attempt, the first having failed.
     """
 
     id: str
     outcome: str = UNFINISHED
     seconds: float = 0.0
+    native: int = 0
     handed_back: dict[str, int] = field(default_factory=dict)
     message: str = ""
     trace: str = ""
@@ -45,6 +46,7 @@ def read(path: Path) -> dict[str, Result]:
 def _add(result: Result, line: dict) -> None:
     """Add one phase (collect, setup, call, teardown): a test failed if any phase of it did."""
     result.seconds += line["seconds"]
+    result.native += line.get("native", 0)
     result.handed_back |= line.get("handed_back", {})
     if line["outcome"] == "failed":
         result.outcome = FAILED
@@ -65,6 +67,7 @@ class Tally:
     skipped: int
     unfinished: int
     passed_on_retry: int
+    runs_native: int
     tests_with_runs_handed_back: int
     runs_handed_back: int
 
@@ -78,6 +81,7 @@ class Tally:
             skipped=outcomes[SKIPPED],
             unfinished=outcomes[UNFINISHED],
             passed_on_retry=sum(r.retried and r.outcome == PASSED for r in results.values()),
+            runs_native=sum(r.native for r in results.values()),
             tests_with_runs_handed_back=sum(n > 0 for n in runs),
             runs_handed_back=sum(runs),
         )
@@ -89,8 +93,8 @@ class Tally:
         if self.passed_on_retry:
             text += f", {self.passed_on_retry} of the passed only on a second attempt"
         return (
-            f"{text}; {self.runs_handed_back} runs handed back to stock"
-            f" in {self.tests_with_runs_handed_back} tests"
+            f"{text}; {self.runs_native} runs by the engine, {self.runs_handed_back} handed back"
+            f" to stock in {self.tests_with_runs_handed_back} tests"
         )
 
 

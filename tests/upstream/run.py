@@ -124,6 +124,8 @@ def _verdict(
     not_passed = _not_passed(results)
     if not any(r.outcome == report.PASSED for r in results.values()):
         failures.append("no test passed at all")
+    if args.engine != STOCK and not any(r.native for r in results.values()):
+        failures.append(f"not one run was done by {args.engine}")
     must = baseline.load(_list_name(args))
     lost = [id for id in not_passed if must and id in must]
     if lost:

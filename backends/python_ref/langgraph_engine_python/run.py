@@ -50,6 +50,8 @@ NOT_CHANNELS = frozenset(
 
 
 class PythonTask(NamedTuple):
+    """See ``langgraph_engine.protocol.Task``."""
+
     id: str
     name: str
     path: TaskPath
@@ -134,9 +136,7 @@ class PythonRun:
         checkpoint_id: str,
         namespace: str,
     ) -> PythonTask:
-        return self._task(
-            name, path, (PUSH,), (PUSH, *parts), None, step, checkpoint_id, namespace
-        )
+        return self._task(name, path, (PUSH,), (PUSH, *parts), None, step, checkpoint_id, namespace)
 
     def _candidates(self, updated: Collection[str] | None) -> Iterable[NodeSpec]:
         nodes, triggers = self._program.nodes, self._program.trigger_to_nodes
@@ -184,7 +184,9 @@ class PythonRun:
             writes = sorted(writes, key=lambda task: path_text(task.path))
         if version is None:
             version = 1 if self._highest is None else self._highest + 1  # type: ignore[operator]
-        kept: dict[str, Any] = {}  # custom channels as they were: their methods change them in place
+        kept: dict[
+            str, Any
+        ] = {}  # custom channels as they were: their methods change them in place
         try:
             fresh, updated, unknown = self._apply(writes, kept)
         except BaseException:

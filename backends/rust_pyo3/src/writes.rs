@@ -135,6 +135,10 @@ impl Program {
                 Err(_) => batch.write(channel, value.unbind(), None),
             },
             LabelKind::Items | LabelKind::Packets => {
+                let list = value.cast::<PyList>();
+                if list.as_ref().is_ok_and(|list| list.is_empty()) {
+                    batch.write_nothing(channel);
+                }
                 let mut item = |item: Bound<'_, PyAny>| {
                     let node = match label {
                         LabelKind::Packets => self.packet_node(&item)?,
@@ -143,13 +147,10 @@ impl Program {
                     batch.write(channel, item.unbind(), node.as_deref());
                     PyResult::Ok(())
                 };
-                let Ok(list) = value.cast::<PyList>() else {
-                    return item(value);
-                };
-                if list.is_empty() {
-                    batch.write_nothing(channel);
+                match list {
+                    Ok(list) => list.iter().try_for_each(item)?,
+                    Err(_) => item(value)?,
                 }
-                list.iter().try_for_each(item)?;
             }
         }
         Ok(())

@@ -18,7 +18,7 @@ import pytest
 
 ENGINE = os.environ["UPSTREAM_ENGINE"]
 UNSUPPORTED = os.environ["UPSTREAM_UNSUPPORTED"]
-HANDED_BACK = "handed_back"
+HANDED_BACK, NATIVE = "handed_back", "native"
 TRACE_LIMIT = 6000
 
 
@@ -44,23 +44,26 @@ def _refuse_langgraph_of_the_unpacked_suite(root: Path) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item):
-    """Count the runs this test's body had handed back to stock, by reason."""
-    before = _handed_back()
+    """Count the runs the engine took in this test's body, and those handed back, by reason."""
+    native_before, before = _counts()
     try:
         return (yield)
     finally:
-        now = _handed_back()
+        native, now = _counts()
         gained = {reason: n - before.get(reason, 0) for reason, n in now.items()}
         # user_properties travel with the report, also from an xdist worker.
+        item.user_properties.append((NATIVE, native - native_before))
         item.user_properties.append((HANDED_BACK, {r: n for r, n in gained.items() if n > 0}))
 
 
-def _handed_back() -> dict[str, int]:
+def _counts() -> tuple[int, dict[str, int]]:
     if ENGINE == "langgraph":
-        return {}
+        return 0, {}
     import langgraph_engine
 
-    return dict(langgraph_engine.stats().get(HANDED_BACK, {}))
+    stats = langgraph_engine.stats()
+    native = sum(runs for methods in stats[NATIVE].values() for runs in methods.values())
+    return native, stats[HANDED_BACK]
 
 
 class _Writer:
@@ -94,9 +97,8 @@ def _line(report: pytest.TestReport | pytest.CollectReport) -> dict[str, object]
     }
     if hasattr(report, "wasxfail"):
         line["xfail"] = report.wasxfail
-    handed_back = dict(getattr(report, "user_properties", ())).get(HANDED_BACK)
-    if handed_back:
-        line[HANDED_BACK] = handed_back
+    if getattr(report, "when", "") == "call":
+        line |= report.user_properties
     if report.outcome == "failed":
         crash = getattr(report.longrepr, "reprcrash", None)
         line["message"] = crash.message if crash else str(report.longrepr)[-TRACE_LIMIT:]
