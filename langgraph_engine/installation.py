@@ -132,12 +132,14 @@ def uninstall() -> None:
     global current
     with _lock:
         startup_hook.withdraw()
-        if current is None:
+        if not _originals:
             return
+        from langgraph_engine.pregel import METHODS
         from langgraph_engine.upstream import Pregel
 
-        for method in _placed:
-            setattr(Pregel, method, _originals[method])
+        for method, replacement in METHODS.items():
+            if _leads_to(Pregel, method, replacement):
+                setattr(Pregel, method, _originals[method])
         _placed.clear()
         # After the class: a call that found a replacement a moment ago still finds its engine.
         current = None

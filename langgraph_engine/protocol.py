@@ -138,7 +138,7 @@ class GraphSpec:
     nodes: tuple[NodeSpec, ...]
     trigger_to_nodes: Mapping[str, Sequence[str]]
     missing: Any
-    send_type: type
+    send_type: Any  # a class; typed so because its packets have `.node`
 
 
 @runtime_checkable

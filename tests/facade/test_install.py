@@ -254,12 +254,16 @@ def test_method_wrapped_by_other_code_is_not_wrapped_again():
     langgraph_engine.uninstall()
     assert is_stock()
 
-    Pregel.invoke = traced
-    try:
+    # Whoever unwraps after us brings our replacement back; it is found and taken out.
+    for left_behind in (traced, ours):
+        Pregel.invoke = left_behind
         langgraph_engine.install("python")
         assert installation.current.originals == STOCK
-    finally:
-        Pregel.invoke = STOCK["invoke"]
+        langgraph_engine.uninstall()
+        assert is_stock()
+        Pregel.invoke = left_behind
+        langgraph_engine.uninstall()
+        assert is_stock()
 
 
 def test_method_wrapped_before_is_what_comes_back():
