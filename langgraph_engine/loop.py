@@ -52,8 +52,16 @@ class Loop(StartingLoop):
     event_loop: Any = None
     run_in_context: Callable[[Any, Context], Awaitable[Any]]
     """Awaits something in a context; only where there is an event loop."""
-    runner: upstream.PregelRunner | None = None
-    """Runs the tasks that aren't called directly."""
+    make_runner: Callable[[], upstream.PregelRunner] | None = None
+    _runner: upstream.PregelRunner | None = None
+
+    @property
+    def runner(self) -> upstream.PregelRunner:
+        """Runs the tasks that aren't called directly. Made when first needed."""
+        if self._runner is None:
+            assert self.make_runner is not None
+            self._runner = self.make_runner()
+        return self._runner
 
     # -- plan -----------------------------------------------------------------------------------
 
@@ -312,7 +320,8 @@ class Loop(StartingLoop):
     def release(self) -> None:
         """Let go of what refers back to the loop, so that it goes away without a collection."""
         self.tasks, self.live, self.basis = {}, {}, None
-        self.runner = self.put_checkpoint_call = self.put_writes_call = None
+        self._runner = self.make_runner = None
+        self.put_checkpoint_call = self.put_writes_call = None
 
     def on_exit(
         self,

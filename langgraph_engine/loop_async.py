@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import weakref
-from collections.abc import Sequence
+from collections.abc import Coroutine, Generator, Sequence
 from contextlib import AsyncExitStack
 from contextvars import Context
 from functools import partial
@@ -22,6 +22,36 @@ from langgraph_engine.loop import Loop
 __all__ = ["AsyncLoop"]
 
 CONF = upstream.CONF
+_TASKS_HAVE_CONTEXTS = sys.version_info >= (3, 11)
+_TASKS_START_EAGERLY = sys.version_info >= (3, 12)
+
+
+class _Stepped:
+    """Awaits a coroutine whose every step runs in a context of its own."""
+
+    __slots__ = ("_context", "_coroutine")
+
+    def __init__(self, coroutine: Coroutine[Any, Any, Any], context: Context) -> None:
+        self._coroutine = coroutine
+        self._context = context
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        run, coroutine = self._context.run, self._coroutine
+        try:
+            waiting_for = run(coroutine.send, None)
+            while True:
+                try:
+                    value = yield waiting_for
+                except GeneratorExit:
+                    run(coroutine.close)
+                    raise
+                # Every step may be cancelled, and whatever it is, it is the coroutine's to handle.
+                except BaseException as error:  # noqa: BLE001, PERF203
+                    waiting_for = run(coroutine.throw, error)
+                else:
+                    waiting_for = run(coroutine.send, value)
+        except StopIteration as finished:
+            return finished.value
 
 
 class AsyncLoop(Loop):
@@ -53,11 +83,24 @@ class AsyncLoop(Loop):
             await self._executor.__aexit__(*error)
         return None
 
-    async def run_in_context(self, awaitable: Any, context: Context) -> Any:
-        """Await a node's coroutine in a context of its own, where Python can (3.11 on)."""
-        if sys.version_info >= (3, 11) and asyncio.iscoroutine(awaitable):
-            return await asyncio.create_task(awaitable, context=context)
-        return await awaitable
+    def run_in_context(self, awaitable: Any, context: Context) -> Any:
+        """Something to await for a node's coroutine to run in a context of its own.
+
+        LangGraph makes an asyncio task of it. So does Python 3.12 here, one that starts at once and
+        costs no turn of the event loop if it never waits. Python 3.11 can't; there a task that runs
+        alone in its superstep is stepped through in its context by the task that waits for it. Python
+        3.10 has no contexts for coroutines, in LangGraph neither.
+        """
+        if not (_TASKS_HAVE_CONTEXTS and asyncio.iscoroutine(awaitable)):
+            return awaitable
+        if self.event_loop.get_task_factory() is not None:
+            return asyncio.create_task(awaitable, context=context)
+        if _TASKS_START_EAGERLY:
+            make_task: Any = asyncio.Task
+            return make_task(awaitable, loop=self.event_loop, context=context, eager_start=True)
+        if len(self.live) > 1:
+            return asyncio.create_task(awaitable, context=context)
+        return _Stepped(awaitable, context)
 
     async def _put_after_previous(
         self,
@@ -110,7 +153,6 @@ class AsyncLoop(Loop):
 
     def call_function(self, live: LiveTask, task: PregelExecutableTask) -> Any:
         """What the functional API calls to start a task from this one."""
-        assert self.runner is not None
         live.futures = upstream.FuturesDict(
             callback=weakref.WeakMethod(self.runner.commit),
             event=asyncio.Event(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import threading
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import partial
 from types import TracebackType
@@ -28,7 +28,7 @@ class SyncLoop(Loop):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.stack = ExitStack()
+        self.closing: list[Callable[[], Any]] = []
         self._executor: Any = None
         self._settling = threading.RLock()
         self.callback_manager = upstream.get_callback_manager_for_config
@@ -103,7 +103,6 @@ class SyncLoop(Loop):
 
     def call_function(self, live: LiveTask, task: PregelExecutableTask) -> Any:
         """What the functional API calls to start a task from this one."""
-        assert self.runner is not None
         live.futures = upstream.FuturesDict(
             callback=weakref.WeakMethod(self.runner.commit),
             event=threading.Event(),
@@ -132,13 +131,11 @@ class SyncLoop(Loop):
             replayed, _ = upstream.channels_from_checkpoint(
                 replayed, saved.checkpoint, saver=saver, config=self.checkpoint_config
             )
-        self.stack.push(self._close_executor)
         try:
             self.begin(replayed)
         except BaseException as error:
             self._close_executor(type(error), error, error.__traceback__)
             raise
-        self.stack.push(self.on_exit)
         return self
 
     def _load(self, saver: Any) -> Any:
@@ -161,6 +158,13 @@ class SyncLoop(Loop):
         traceback: TracebackType | None,
     ) -> bool | None:
         try:
-            return self.stack.__exit__(exc_type, error, traceback)
+            if self._executor is None and self.durability != "exit":
+                return self.on_exit(exc_type, error, traceback)
+            stack = ExitStack()  # what is added last is done first
+            stack.push(self._close_executor)
+            stack.push(self.on_exit)
+            for close in self.closing:
+                stack.callback(close)
+            return stack.__exit__(exc_type, error, traceback)
         finally:
             self.release()

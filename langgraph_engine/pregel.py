@@ -223,21 +223,25 @@ def _emit_lifecycle(call: Invocation, loop: Any) -> None:
 
 def _prepare_runner(call: Invocation, loop: SyncLoop, chunks: Any) -> Any:
     """Make the runner for tasks that aren't called directly, and what wakes it for output."""
-    conf = call.config[upstream.CONF]
-    loop.runner = upstream.PregelRunner(
-        submit=conf.get(upstream.CONFIG_KEY_RUNNER_SUBMIT, weakref.WeakMethod(loop.submit)),
-        put_writes=weakref.WeakMethod(loop.put_writes),
-        node_finished=conf.get(upstream.CONFIG_KEY_NODE_FINISHED),
-        node_error_handler_map=call.graph.node_error_handler_map,
-        schedule_error_handler=loop.schedule_error_handler,
-    )
+
+    def make_runner() -> upstream.PregelRunner:
+        conf = call.config[upstream.CONF]
+        return upstream.PregelRunner(
+            submit=conf.get(upstream.CONFIG_KEY_RUNNER_SUBMIT, weakref.WeakMethod(loop.submit)),
+            put_writes=weakref.WeakMethod(loop.put_writes),
+            node_finished=conf.get(upstream.CONFIG_KEY_NODE_FINISHED),
+            node_error_handler_map=call.graph.node_error_handler_map,
+            schedule_error_handler=loop.schedule_error_handler,
+        )
+
+    loop.make_runner = make_runner
     if call.subgraphs:
         loop.config[upstream.CONF][upstream.CONFIG_KEY_STREAM] = loop.stream
     if not call.waits_for_stream or chunks is None:
         return None
     waiting: Any = None
     # One waiter at a time: closing releases the queue's semaphore once, which ends it.
-    loop.stack.callback(chunks._count.release)
+    loop.closing.append(chunks._count.release)
 
     def waiter() -> Any:
         nonlocal waiting
@@ -351,15 +355,18 @@ class _Waiter:
 def _aprepare_runner(
     call: Invocation, loop: AsyncLoop, chunks: Any, put_threadsafe: Any
 ) -> _Waiter | None:
-    conf = call.config[upstream.CONF]
-    loop.runner = upstream.PregelRunner(
-        submit=conf.get(upstream.CONFIG_KEY_RUNNER_SUBMIT, weakref.WeakMethod(loop.submit)),
-        put_writes=weakref.WeakMethod(loop.put_writes),
-        use_astream=loop.use_astream,
-        node_finished=conf.get(upstream.CONFIG_KEY_NODE_FINISHED),
-        node_error_handler_map=call.graph.node_error_handler_map,
-        aschedule_error_handler=loop.schedule_error_handler,
-    )
+    def make_runner() -> upstream.PregelRunner:
+        conf = call.config[upstream.CONF]
+        return upstream.PregelRunner(
+            submit=conf.get(upstream.CONFIG_KEY_RUNNER_SUBMIT, weakref.WeakMethod(loop.submit)),
+            put_writes=weakref.WeakMethod(loop.put_writes),
+            use_astream=loop.use_astream,
+            node_finished=conf.get(upstream.CONFIG_KEY_NODE_FINISHED),
+            node_error_handler_map=call.graph.node_error_handler_map,
+            aschedule_error_handler=loop.schedule_error_handler,
+        )
+
+    loop.make_runner = make_runner
     if call.subgraphs:
         loop.config[upstream.CONF][upstream.CONFIG_KEY_STREAM] = upstream.StreamProtocol(
             put_threadsafe, call.modes

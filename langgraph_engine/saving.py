@@ -79,7 +79,7 @@ class Latest:
             self.interrupts.extend(payload[upstream.INTERRUPT])
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class LoopOptions:
     """What an invocation asks for, defaults applied. See ``Pregel.stream`` for the meanings."""
 
@@ -115,6 +115,15 @@ class SavingLoop:
     checkpoint_metadata: Any
     pending_writes: list[tuple[str, str, Any]]
     previous_versions: dict[str, Any]
+    step = stop = 0
+    status = "input"
+    updated: set[str] | None = None
+    output: Any = None
+    previous: Any = None
+    is_replaying = False
+    basis: TaskBasis | None = None
+    put_checkpoint_future: Any = None
+    settled = False
 
     def __init__(
         self,
@@ -150,21 +159,12 @@ class SavingLoop:
         self.direct = options.direct
         self.latest_is_lasting = self.output_key_set <= graph.lasting
 
-        self.step = self.stop = 0
-        self.status = "input"
-        self.updated: set[str] | None = None
-        self.output: Any = None
-        self.previous: Any = None
-        self.is_replaying = False
         self.tasks: dict[str, PregelExecutableTask] = {}
         self.live: dict[str, LiveTask] = {}
-        self.basis: TaskBasis | None = None
         self.written_task_ids: set[str] = set()
         self.error_write_futures: list[Any] = []
-        self.put_checkpoint_future: Any = None
         self.lifecycle_events: deque[Any] = deque()
         self.unsaved_id = UnsavedIds()
-        self.settled = False
         self._place(config, stream)
         # Nobody will ask what was pending: a finished task only needs its writes.
         self.keeps_pending = self.saves or not self.quiet or self.cache is not None

@@ -17,6 +17,7 @@ from langchain_core.callbacks.manager import (
 from langchain_core.runnables import Runnable
 from langchain_core.runnables.config import var_child_runnable_config
 from langchain_core.utils.uuid import uuid7
+from langgraph._internal import _queue
 from langgraph._internal._config import (
     ensure_config,
     get_async_callback_manager_for_config,
@@ -63,7 +64,6 @@ from langgraph._internal._constants import (
     RESUME,
     TASKS,
 )
-from langgraph._internal import _queue
 from langgraph._internal._replay import ReplayState
 from langgraph._internal._runnable import (
     RunnableCallable,

@@ -27,7 +27,9 @@ def command(arguments: Arguments) -> int:
     """Install the engine and run the program; its exceptions and exits pass through."""
     name, *rest = arguments.program
     if not arguments.module and not os.path.exists(name):
-        raise ConfigurationError(f"There is no program '{name}'; name a file, or use -m and a module")
+        raise ConfigurationError(
+            f"There is no program '{name}'; name a file, or use -m and a module"
+        )
     install(arguments.engine, unsupported=arguments.unsupported)
     # For the processes the program starts.
     if arguments.engine:

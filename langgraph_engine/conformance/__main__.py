@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-__all__ = ["main", "pytest_arguments"]
+__all__ = ["main", "options", "pytest_arguments"]
 
 _SUITE = Path(__file__).with_name("suite")
 _TIMEOUT = 600
@@ -16,7 +16,20 @@ _TIMEOUT = 600
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the suite with pytest and return its exit code, or 2 if the engine can't be had."""
+    """Run the suite with pytest and return its exit code, or 2 if it can't be run."""
+    chosen, rest = options(arguments)
+    missing = [name for name in ("pytest", "hypothesis") if find_spec(name) is None]
+    if missing:
+        sys.stderr.write(
+            f"the conformance suite needs {' and '.join(missing)}; "
+            "add it with: pip install 'langgraph-engine[conformance]'\n"
+        )
+        return 2
+    return _run(chosen, rest)
+
+
+def options(arguments: Sequence[str] | None) -> tuple[argparse.Namespace, list[str]]:
+    """Split a command line into the suite's options and pytest's."""
     parser = argparse.ArgumentParser(
         prog="python -m langgraph_engine.conformance",
         description="Tests an engine against the protocol of langgraph_engine.",
@@ -27,33 +40,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--scenarios", type=Path, help="folder of scenario files")
     parser.add_argument("--profile", default="quick", choices=("quick", "long"))
     parser.add_argument("--found", type=Path, help="folder for what property tests find")
-    options, rest = parser.parse_known_args(arguments)
-    missing = [name for name in ("pytest", "hypothesis") if find_spec(name) is None]
-    if missing:
-        print(
-            f"the conformance suite needs {' and '.join(missing)}; "
-            "add it with: pip install 'langgraph-engine[conformance]'",
-            file=sys.stderr,
-        )
-        return 2
-    return _run(options, rest)
+    return parser.parse_known_args(arguments)
 
 
-def _run(options: argparse.Namespace, rest: Sequence[str]) -> int:
+def _run(chosen: argparse.Namespace, rest: Sequence[str]) -> int:
     import pytest
 
     from langgraph_engine.conformance.engines import find_engine
     from langgraph_engine.errors import EngineError
 
     try:
-        find_engine(options.engine)
+        find_engine(chosen.engine)
     except EngineError as error:
-        print(f"langgraph_engine.conformance: {error}", file=sys.stderr)
+        sys.stderr.write(f"langgraph_engine.conformance: {error}\n")
         return 2
-    return int(pytest.main(pytest_arguments(options, rest)))
+    return int(pytest.main(pytest_arguments(chosen, rest)))
 
 
-def pytest_arguments(options: argparse.Namespace, rest: Sequence[str]) -> list[str]:
+def pytest_arguments(chosen: argparse.Namespace, rest: Sequence[str]) -> list[str]:
     """What pytest is called with; its configuration is the suite's own, wherever it is run."""
     arguments = [
         str(_SUITE),
@@ -63,11 +67,11 @@ def pytest_arguments(options: argparse.Namespace, rest: Sequence[str]) -> list[s
         "langgraph_engine.conformance.plugin",
         "-p",
         "no:cacheprovider",
-        f"--conformance-engine={options.engine}",
-        f"--conformance-profile={options.profile}",
+        f"--conformance-engine={chosen.engine}",
+        f"--conformance-profile={chosen.profile}",
     ]
     for name in ("json", "scenarios", "found"):
-        value = getattr(options, name)
+        value = getattr(chosen, name)
         if value is not None:
             arguments.append(f"--conformance-{name}={value.absolute()}")
     if find_spec("pytest_timeout") is not None:

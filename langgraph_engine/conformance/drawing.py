@@ -178,7 +178,9 @@ class _Storyteller:
         nodes = [node["name"] for node in self.graph["nodes"]]
         written: list[list[Json]] = []
         for channel in self.draw(
-            st.lists(st.sampled_from([*self.graph["channels"], None]), min_size=at_least, max_size=4)
+            st.lists(
+                st.sampled_from([*self.graph["channels"], None]), min_size=at_least, max_size=4
+            )
         ):
             if channel is not None:
                 written.append([channel["name"], self.draw(_written(channel, nodes))])

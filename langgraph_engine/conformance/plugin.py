@@ -11,12 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Generator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import pytest
 
 from langgraph_engine.conformance.engines import find_engine
-from langgraph_engine.conformance.profiles import PROFILES, load_profile
+from langgraph_engine.conformance.profiles import PROFILES, keep_files_in, load_profile
 from langgraph_engine.conformance.report import Report, claims_of
 from langgraph_engine.conformance.scenario import (
     Scenario,
@@ -77,6 +78,9 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "behavior(*bullets): the Behavior bullets a test proves")
     config.addinivalue_line("markers", "level(name): protocol, properties or application")
     config.addinivalue_line("markers", "needs(*capabilities): what an engine must declare for it")
+    files = TemporaryDirectory(prefix="conformance-")
+    config.add_cleanup(files.cleanup)
+    keep_files_in(Path(files.name))
     load_profile(config.getoption("--conformance-profile"))
     config.stash[ENGINE] = engine = find_engine(config.getoption("--conformance-engine"))
     folder = config.getoption("--conformance-scenarios") or default_scenarios()

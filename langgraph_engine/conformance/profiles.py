@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Final
 
 from hypothesis import HealthCheck, settings
+from hypothesis.configuration import set_hypothesis_home_dir
 
-__all__ = ["PROFILES", "load_profile"]
+__all__ = ["PROFILES", "keep_files_in", "load_profile"]
 
 _SLOW: Final = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much)
 
@@ -24,3 +26,8 @@ def load_profile(name: str) -> None:
         f"conformance-{name}", parent=PROFILES[name], suppress_health_check=_SLOW
     )
     settings.load_profile(f"conformance-{name}")
+
+
+def keep_files_in(folder: Path) -> None:
+    """Keep Hypothesis from making a ``.hypothesis`` folder wherever the suite is run."""
+    set_hypothesis_home_dir(folder)

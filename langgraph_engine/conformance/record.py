@@ -26,13 +26,17 @@ def recorded(scenario: Scenario, engine: Engine) -> Scenario:
     steps = []
     for step in scenario.steps:
         answer = teller.tell(step)
-        steps.append({**step, "expect": answer} if answer is not None and "expect" not in step else step)
+        steps.append(
+            {**step, "expect": answer} if answer is not None and "expect" not in step else step
+        )
     return replace(scenario, steps=tuple(steps))
 
 
 def unrecorded(scenario: Scenario) -> Scenario:
     """The scenario without its answers."""
-    steps = ({key: value for key, value in step.items() if key != "expect"} for step in scenario.steps)
+    steps = (
+        {key: value for key, value in step.items() if key != "expect"} for step in scenario.steps
+    )
     return replace(scenario, steps=tuple(steps))
 
 

@@ -85,8 +85,22 @@ class Teller:
         Returns:
             The answer in the form of the step's ``expect``; None for a step without an answer.
         """
+        carry_out: Callable[[Mapping[str, Json]], Json] = {
+            "compile": self._compile,
+            "restore": self._restore,
+            "plan": self._plan,
+            "push": self._push,
+            "commit": self._commit,
+            "read": self._read,
+            "state": self._state,
+            "max_version": self._max_version,
+            "see": self._see,
+            "unseen": self._unseen,
+            "checkpoint": self._checkpoint,
+            "kept": self._recall,
+        }[step["do"]]
         try:
-            return _STEPS[step["do"]](self, step)
+            return carry_out(step)
         except CommitRejected as refusal:
             return {
                 "rejected": {
@@ -191,22 +205,6 @@ class Teller:
     def _keep(self, step: Mapping[str, Json], value: Any) -> None:
         if "keep" in step:
             self._kept[step["keep"]] = value
-
-
-_STEPS: dict[str, Callable[[Teller, Mapping[str, Json]], Json]] = {
-    "compile": Teller._compile,
-    "restore": Teller._restore,
-    "plan": Teller._plan,
-    "push": Teller._push,
-    "commit": Teller._commit,
-    "read": Teller._read,
-    "state": Teller._state,
-    "max_version": Teller._max_version,
-    "see": Teller._see,
-    "unseen": Teller._unseen,
-    "checkpoint": Teller._checkpoint,
-    "kept": Teller._recall,
-}
 
 
 def task_path(form: Json) -> tuple[Any, ...]:

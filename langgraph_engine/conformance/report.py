@@ -43,7 +43,13 @@ class Report:
     failures: list[str] = field(default_factory=list)
 
     def note(
-        self, *, test: str, level: str, claims: Iterable[str], outcome: str, missing: Collection[str]
+        self,
+        *,
+        test: str,
+        level: str,
+        claims: Iterable[str],
+        outcome: str,
+        missing: Collection[str],
     ) -> None:
         """Count one test.
 

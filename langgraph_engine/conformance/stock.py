@@ -16,7 +16,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from types import SimpleNamespace
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 from langchain_core.runnables import RunnableLambda
 from langgraph.channels import (
@@ -41,8 +41,8 @@ from langgraph_engine.protocol import (
     CHANNEL_KINDS,
     PROTOCOL_VERSION,
     ChannelSpec,
-    Committed,
     CommitRejected,
+    Committed,
     GraphSpec,
     NodeSpec,
     Plan,
@@ -114,8 +114,9 @@ class StockRun:
     ) -> Plan:
         """Ask ``prepare_next_tasks``."""
         with _warnings() as warnings:
+            checkpoint: Any = {**self._checkpoint, "id": checkpoint_id}
             tasks = upstream.prepare_next_tasks(
-                {**self._checkpoint, "id": checkpoint_id},  # type: ignore[typeddict-item]
+                checkpoint,
                 [],
                 self._program.nodes,
                 self._channels,
@@ -310,7 +311,7 @@ class StockRun:
         )
         made["ts"] = timestamp
         self._checkpoint = made
-        return copy.deepcopy(made)  # type: ignore[no-any-return]
+        return copy.deepcopy(made)
 
 
 def _channel(spec: ChannelSpec) -> BaseChannel[Any, Any, Any]:
@@ -344,7 +345,7 @@ def _make_channel(spec: ChannelSpec) -> BaseChannel[Any, Any, Any]:
             assert isinstance(spec.fold, Reducer)
             return BinaryOperatorAggregate(spec.fold.typ, spec.fold.operator)
         case "custom":
-            return spec.custom  # type: ignore[no-any-return]
+            return cast("BaseChannel[Any, Any, Any]", spec.custom)
     raise ProtocolError(f"stock LangGraph has no channel kind '{spec.kind}'")
 
 

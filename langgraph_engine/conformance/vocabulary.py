@@ -201,5 +201,5 @@ class Log(ScenarioChannel):
         return True
 
 
-CUSTOM: Final[dict[str, type[ScenarioChannel]]] = {"counter": Counter, "log": Log}
+CUSTOM: Final[dict[str, Callable[[], ScenarioChannel]]] = {"counter": Counter, "log": Log}
 """Every custom channel a scenario may name."""

@@ -12,11 +12,18 @@ from typing import Any, NamedTuple, Protocol
 import pytest
 
 from langgraph_engine.conformance.engines import find_engine
+from langgraph_engine.conformance.profiles import keep_files_in
 from langgraph_engine.conformance.scenario import Scenario, default_scenarios, load_scenarios
 from langgraph_engine.protocol import Engine
 
 ENGINES = Path(__file__).with_name("engines")
 sys.path.insert(0, str(ENGINES))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_files_here(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Hypothesis keeps its files out of the project."""
+    keep_files_in(tmp_path_factory.mktemp("hypothesis"))
 
 
 class Outcome(NamedTuple):

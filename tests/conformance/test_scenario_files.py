@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -63,7 +64,7 @@ def test_the_readme_lists_the_whole_vocabulary(scenarios):
 @pytest.mark.parametrize("changed", ["updated", "value", "order"])
 def test_replay_notices_a_wrong_answer(scenarios, python_engine, changed):
     scenario = scenarios["read_several_names_gives_a_dict_without_the_empty"]
-    index = {"updated": 4, "value": 5, "order": 5}[changed]
+    index = {"updated": 3, "value": 4, "order": 4}[changed]
     step = dict(scenario.steps[index])
     if changed == "updated":
         step["expect"] = {**step["expect"], "updated": []}
@@ -72,9 +73,8 @@ def test_replay_notices_a_wrong_answer(scenarios, python_engine, changed):
     else:
         step["expect"] = {"value": dict(reversed(step["expect"]["value"].items()))}
     steps = [*scenario.steps[:index], step]
-    object.__setattr__(wrong := type(scenario)(**vars(scenario)), "steps", steps)
     with pytest.raises(Mismatch, match=f"step {index}"):
-        replay(python_engine, wrong)
+        replay(python_engine, replace(scenario, steps=steps))
 
 
 def test_a_step_is_told_only_after_a_restore(python_engine):

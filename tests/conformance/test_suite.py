@@ -9,6 +9,7 @@ import pytest
 from langgraph.types import Overwrite, Send
 
 from langgraph_engine import protocol, upstream
+from langgraph_engine.conformance import __main__ as command
 from langgraph_engine.conformance import behaviors as behaviors_module
 from langgraph_engine.conformance import record, scenario, values
 from langgraph_engine.conformance.behaviors import (
@@ -180,10 +181,11 @@ def test_the_profiles_differ_in_length():
     assert PROFILES["quick"].derandomize
 
 
-def test_a_profile_can_be_chosen(run_suite):
-    outcome = run_suite("--profile", "long", "-k", "an_engine_says_who_it_is")
-    assert outcome.code == 0
-    assert outcome.report["profile"] == "long"
+@pytest.mark.parametrize("profile", PROFILES)
+def test_a_profile_can_be_chosen(profile):
+    arguments = command.pytest_arguments(command.options(["--profile", profile])[0], ["-x"])
+    assert f"--conformance-profile={profile}" in arguments
+    assert arguments[-1] == "-x"
 
 
 @pytest.mark.parametrize("module", [behaviors_module, scenario, values], ids=lambda m: m.__name__)

@@ -44,7 +44,9 @@ def test_engines_prints_the_table_and_imports_none(capsys, plugins):
     assert cli.main(["engines"]) == 0
     out = capsys.readouterr().out
     assert out.splitlines()[0].split() == ["engine", "distribution", "version", "status"]
-    assert ["toy", "toy-engine", "1.2.3", "installed"] in [line.split() for line in out.splitlines()]
+    assert ["toy", "toy-engine", "1.2.3", "installed"] in [
+        line.split() for line in out.splitlines()
+    ]
     for name in ("langgraph", "python", "rust", "cffi"):
         assert f"\n{name} " in out
     assert f"auto is {registry.best()}" in out

@@ -131,7 +131,9 @@ def test_distribution_without_its_engine_is_told_apart(monkeypatch):
     monkeypatch.setattr(registry, "installed_version", lambda distribution: "0.1.0")
     status = {info.name: info.status for info in registry.catalog()}["cffi"]
     assert status == "no engine in this version"
-    with pytest.raises(EngineNotFoundError, match=r"langgraph-engine-cffi 0\.1\.0 brings no engine"):
+    with pytest.raises(
+        EngineNotFoundError, match=r"langgraph-engine-cffi 0\.1\.0 brings no engine"
+    ):
         registry.load("cffi")
 
 

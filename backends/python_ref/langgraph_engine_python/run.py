@@ -184,9 +184,8 @@ class PythonRun:
             writes = sorted(writes, key=lambda task: path_text(task.path))
         if version is None:
             version = 1 if self._highest is None else self._highest + 1  # type: ignore[operator]
-        kept: dict[
-            str, Any
-        ] = {}  # custom channels as they were: their methods change them in place
+        # Custom channels as they were, since their own methods change them in place.
+        kept: dict[str, Any] = {}
         try:
             fresh, updated, unknown = self._apply(writes, kept)
         except BaseException:
@@ -207,7 +206,7 @@ class PythonRun:
     ) -> tuple[dict[str, Any], set[str], list[tuple[str, TaskPath, str]]]:
         """Work out new states, the names of updated channels, and writes to unknown ones."""
         step_passed = any(task.triggers for task in writes)
-        channels, states = self._program.channels, self._states
+        channels = self._program.channels
         fresh: dict[str, Any] = {}  # states this commit makes; nothing is stored until all worked
         updated: set[str] = set()
 
@@ -219,12 +218,7 @@ class PythonRun:
                 updated.add(name)
 
         def current(name: str) -> Any:
-            if name in fresh:
-                return fresh[name]
-            state = states.get(name, EMPTY)
-            if name not in kept and (copy := channels[name].fork(state)) is not state:
-                kept[name] = copy
-            return state
+            return fresh[name] if name in fresh else self._touched(name, kept)
 
         for name in {name for task in writes for name in task.triggers if name in channels}:
             state = channels[name].consume(current(name))
@@ -242,6 +236,15 @@ class PythonRun:
                 for name in self._program.waiting:
                     apply(name, channels[name].finish(current(name)))
         return fresh, updated, unknown
+
+    def _touched(self, name: str, kept: dict[str, Any]) -> Any:
+        """A channel's state; if its own methods may change it, with a copy kept aside first."""
+        state = self._states.get(name, EMPTY)
+        if name not in kept:
+            copy = self._program.channels[name].fork(state)
+            if copy is not state:
+                kept[name] = copy
+        return state
 
     def _note_fleeting(self, states: dict[str, Any]) -> None:
         for name, state in states.items():

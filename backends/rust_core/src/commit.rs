@@ -2,7 +2,8 @@
 //!
 //! A commit is a small machine that stops wherever the host's reducer or custom channel is needed
 //! and goes on with the answer. New states are staged and stored only when all of them worked, so
-//! a commit that fails or is given up leaves the run as it was.
+//! a commit that fails or is given up leaves the run as it was. A custom channel is changed in place
+//! by its own methods; it is copied before the first, and the copy takes over if the commit fails.
 
 use crate::batch::{Batch, OwnedChannel, OwnedNode, Sorted, Triggers};
 use crate::channels::{Change, Kind, Refused, State, Update, Writes};
@@ -60,7 +61,11 @@ pub(crate) struct Commit<V> {
     queue: Vec<ChannelId>,
     next: usize,
     staged: IdMap<ChannelId, Staged<V>>,
+    /// Copies of the custom channels that were called, as they were before.
+    kept: IdMap<ChannelId, V>,
     awaiting: Option<Awaiting>,
+    /// What to call once a copy is kept.
+    after_copy: Option<(CustomCall<V>, Awaiting)>,
 }
 
 /// The parts of a commit, in order.
@@ -86,6 +91,8 @@ struct Staged<V> {
 /// The question a commit waits on.
 #[derive(Debug, Clone, Copy)]
 enum Awaiting {
+    /// A copy of a custom channel, made before its first call.
+    Copied(ChannelId),
     /// The reducer's result.
     Folded(ChannelId),
     /// Whether a custom channel changed; if so, whether it is available matters too.
@@ -127,7 +134,9 @@ impl<V: Clone> Run<V> {
             next: 0,
             phase: Phase::Consume,
             staged: IdMap::default(),
+            kept: IdMap::default(),
             awaiting: None,
+            after_copy: None,
             sorted,
         };
         self.go_on(commit)
@@ -138,28 +147,47 @@ impl<V: Clone> Run<V> {
         let Some(mut commit) = self.commit.take() else {
             return Err(wrong("nothing").into());
         };
-        match commit.take_answer(self, answer)? {
-            Some(request) => {
+        match commit.take_answer(self, answer) {
+            Ok(Some(request)) => {
                 self.commit = Some(commit);
                 Ok(Step::Ask(request))
             }
-            None => self.go_on(*commit),
+            Ok(None) => self.go_on(*commit),
+            Err(refusal) => {
+                self.undo(*commit);
+                Err(refusal)
+            }
         }
     }
 
     /// Gives up the commit under way, if there is one; the run is as it was before it.
+    ///
+    /// What it gives back is to be dropped, as with [`Committed::retired`].
     pub fn abort_commit(&mut self) -> impl Sized + use<V> {
-        self.commit.take()
+        self.commit.take().map(|commit| self.undo(*commit))
     }
 
     fn go_on(&mut self, mut commit: Commit<V>) -> Result<CommitStep<V>, Refusal<V>> {
-        match commit.advance(self)? {
-            Some(request) => {
+        match commit.advance(self) {
+            Ok(Some(request)) => {
                 self.commit = Some(Box::new(commit));
                 Ok(Step::Ask(request))
             }
-            None => Ok(Step::Done(self.store(commit))),
+            Ok(None) => Ok(Step::Done(self.store(commit))),
+            Err(refusal) => {
+                self.undo(commit);
+                Err(refusal)
+            }
         }
+    }
+
+    /// Puts custom channels back as they were; everything else was only staged.
+    fn undo(&mut self, mut commit: Commit<V>) -> (Commit<V>, Vec<State<V>>) {
+        let mut retired = Vec::new();
+        for (channel, copy) in std::mem::take(&mut commit.kept) {
+            retired.extend(self.put(channel, State::Value(copy)));
+        }
+        (commit, retired)
     }
 
     /// Everything worked: marks what the tasks' nodes have seen, and stores the staged states.
@@ -231,6 +259,7 @@ impl<V: Clone> Commit<V> {
         for (_, group) in self.sorted.groups.iter() {
             group.iter().for_each(|written| visit(&written.value));
         }
+        self.kept.iter().for_each(|(_, copy)| visit(copy));
         for (_, staged) in self.staged.iter() {
             if let Change::To(state) | Change::More(state) = &staged.change {
                 state.each_value(visit);
@@ -375,6 +404,11 @@ impl<V: Clone> Commit<V> {
     ) -> Result<Option<Request<V>>, Refusal<V>> {
         let awaiting = self.awaiting.take().ok_or_else(|| wrong("nothing"))?;
         match awaiting {
+            Awaiting::Copied(channel) => {
+                self.kept.set(channel, answer.value()?);
+                let (call, awaiting) = self.after_copy.take().ok_or_else(|| wrong("nothing"))?;
+                Ok(self.ask(run, channel, call, awaiting))
+            }
             Awaiting::Folded(channel) => {
                 let change = Change::To(State::Value(answer.value()?));
                 self.staged.set(channel, Staged { change, updated: true });
@@ -426,6 +460,12 @@ impl<V: Clone> Commit<V> {
         let Some(State::Value(object)) = run.states.get(&channel) else {
             return None; // the run was cleared
         };
+        if self.kept.get(channel).is_none() {
+            self.after_copy = Some((call, awaiting));
+            self.awaiting = Some(Awaiting::Copied(channel));
+            let call = CustomCall::Copy;
+            return Some(Request::Custom { channel, object: object.clone(), call });
+        }
         self.awaiting = Some(awaiting);
         Some(Request::Custom { channel, object: object.clone(), call })
     }

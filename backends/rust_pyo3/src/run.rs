@@ -60,9 +60,6 @@ impl Run {
             for task in plan.tasks {
                 tasks.append(program.task(py, task)?)?;
             }
-            if plan.ignored.is_empty() {
-                return types::plan(tasks.into_any(), PyTuple::empty(py).into_any());
-            }
             let ignored = PyList::empty(py);
             for (reason, packet) in plan.ignored {
                 let reason = match reason {
@@ -138,9 +135,6 @@ impl Run {
             let updated = PySet::empty(py)?;
             for channel in committed.updated {
                 updated.add(program.channels[channel.index()].bind(py))?;
-            }
-            if committed.unknown.is_empty() {
-                return types::committed(updated.into_any(), PyTuple::empty(py).into_any());
             }
             let unknown = PyList::empty(py);
             for (task, channel) in committed.unknown {

@@ -1,5 +1,7 @@
 """Application level: small LangGraph programs, on stock and then on the installed engine."""
 
+# ruff: noqa: D103 - a test's name says what it shows
+
 from __future__ import annotations
 
 import asyncio
@@ -168,8 +170,8 @@ def test_a_waiting_edge_waits_for_all(same_on_both: SameOnBoth) -> None:
 
 
 def test_an_interrupted_run_resumes(same_on_both: SameOnBoth) -> None:
-    def ask(_: Counting) -> dict[str, Any]:
-        return {"said": [interrupt("how many?")]}
+    def ask(state: Counting) -> dict[str, Any]:
+        return {"said": [*state["said"], interrupt("how many?")]}
 
     def build() -> Any:
         builder = StateGraph(Counting)
@@ -212,8 +214,8 @@ def test_a_subgraph_runs_inside_its_parent(same_on_both: SameOnBoth) -> None:
 
 
 def test_errors_are_those_of_stock(same_on_both: SameOnBoth) -> None:
-    def fail(_: Counting) -> dict[str, Any]:
-        raise LookupError("nothing here", 7)
+    def fail(state: Counting) -> dict[str, Any]:
+        raise LookupError("nothing here", state["number"])
 
     def build() -> Any:
         builder = StateGraph(Counting)

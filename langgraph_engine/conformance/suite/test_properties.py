@@ -3,6 +3,8 @@
 The ``python`` engine's oracle is stock LangGraph; every other engine's is the ``python`` engine.
 """
 
+# ruff: noqa: D103 - a test's name says what it shows
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -58,5 +60,3 @@ def found(request: pytest.FixtureRequest) -> Path:
     """Where the smallest failing examples go."""
     folder: Path = request.config.getoption("--conformance-found")
     return folder
-
-

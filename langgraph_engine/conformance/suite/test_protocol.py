@@ -1,5 +1,7 @@
 """Protocol level: what scenarios can't say, because it is about objects, types and threads."""
 
+# ruff: noqa: D103 - a test's name says what it shows
+
 from __future__ import annotations
 
 import copy
@@ -233,7 +235,7 @@ def test_commit_lets_a_reducers_exception_through_untouched(engine: Engine) -> N
 
     mine = Mine("with", "arguments")
 
-    def fold(base: Any, values: Sequence[Any]) -> Any:
+    def fold(*_: Any) -> Any:
         raise mine
 
     channel = ChannelSpec("x", "binary_operator", fold=fold, initial=lambda: 0)
@@ -363,9 +365,7 @@ def test_programs_are_shared_by_threads(engine: Engine) -> None:
         assert checkpoint["channel_versions"] == {"x": 51, "t": 51}
 
 
-@pytest.mark.behavior(
-    "compile: The same spec compiled twice gives two programs that behave alike."
-)
+@pytest.mark.behavior("compile: The same spec compiled twice gives two programs that behave alike.")
 @pytest.mark.needs("channel:binary_operator")
 def test_a_program_outlives_its_spec_and_its_runs(engine: Engine) -> None:
     def fold(base: Any, values: Sequence[Any]) -> Any:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from langgraph_engine.protocol import Committed, CommitRejected, Plan
 from langgraph_engine_python.engine import PythonEngine
+
+from langgraph_engine.protocol import CommitRejected, Committed, Plan
 
 
 class Wrapped:
@@ -128,7 +129,7 @@ class LooksIntoValues(BrokenEngine):
     class run(Wrapped):  # noqa: N801
         def read(self, keys, writes=None):
             value = self.inner.read(keys, writes)
-            return value if value else value
+            return None if value == "" else value
 
 
 class DeclaresMoreThanItHas(BrokenEngine):

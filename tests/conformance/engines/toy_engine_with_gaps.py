@@ -8,11 +8,11 @@ from typing import NamedTuple
 from xxhash import xxh3_128_hexdigest
 
 from langgraph_engine.errors import ProtocolError
-from langgraph_engine.protocol import PULL, PUSH, Committed, CommitRejected, Plan
+from langgraph_engine.protocol import PULL, PUSH, CommitRejected, Committed, Plan
 
 TASKS = "__pregel_tasks"
-RESERVED = "no_writes pregel_push resume interrupt return error error_source_node".split()
-KEYS = "v ts id channel_values channel_versions versions_seen updated_channels".split()
+RESERVED = {"__no_writes__", "__pregel_push", "__resume__", "__interrupt__", "__return__"}
+RESERVED |= {"__error__", "__error_source_node__"}
 
 
 class ToyTask(NamedTuple):
@@ -97,9 +97,7 @@ class ToyRun:
             else:
                 value = self.read(node.reads)
             triggers = tuple(sorted(node.triggers))
-            tasks.append(
-                self.task(name, (PULL, name), triggers, (PULL, *triggers), value, *where)
-            )
+            tasks.append(self.task(name, (PULL, name), triggers, (PULL, *triggers), value, *where))
         return Plan(tasks, ignored)
 
     def triggered(self, node):
@@ -137,7 +135,7 @@ class ToyRun:
             for name, value in written:
                 if name in self.program.channels:
                     grouped.setdefault(name, []).append(value)
-                elif name.strip("_") not in RESERVED:
+                elif name not in RESERVED:
                     unknown.append((task.name, task.path, name))
         values, changed = self.after(grouped, step_passed)
         for task, _ in writes:
@@ -209,8 +207,15 @@ class ToyRun:
                 values[name] = self.state(name)
         seen = {k: dict(v) for k, v in self.seen.items()}
         updated = None if updated is None else sorted(updated)
-        answers = (4, timestamp, checkpoint_id, values, dict(self.versions), seen, updated)
-        return dict(zip(KEYS, answers, strict=True))
+        return {
+            "v": 4,
+            "ts": timestamp,
+            "id": checkpoint_id,
+            "channel_values": values,
+            "channel_versions": dict(self.versions),
+            "versions_seen": seen,
+            "updated_channels": updated,
+        }
 
 
 def path_text(path):

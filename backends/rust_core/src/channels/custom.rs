@@ -1,7 +1,7 @@
 //! A channel of the host's own: the state is the live object, and its methods change it.
 //!
-//! What the object was told can't be taken back: unlike every other kind, a custom channel keeps
-//! the effects of a commit that failed later.
+//! What the object was told can't be taken back, so a commit copies it first and falls back to the
+//! copy if it fails.
 
 use super::{Update, Writes};
 
