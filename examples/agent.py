@@ -59,13 +59,11 @@ class ScriptedModel(BaseChatModel):
     def _llm_type(self) -> str:
         return "scripted"
 
-    def _generate(
-        self, messages: list[BaseMessage], *args: Any, **kwargs: Any
-    ) -> ChatResult:
+    def _generate(self, messages: list[BaseMessage], *_: Any, **__: Any) -> ChatResult:
         return ChatResult(generations=[ChatGeneration(message=reply(messages))])
 
     def _stream(
-        self, messages: list[BaseMessage], *args: Any, **kwargs: Any
+        self, messages: list[BaseMessage], *_: Any, **__: Any
     ) -> Iterator[ChatGenerationChunk]:
         said = reply(messages)
         for i, word in enumerate(str(said.content).split()):
@@ -81,18 +79,21 @@ class ScriptedModel(BaseChatModel):
 
 def reply(messages: list[BaseMessage]) -> AIMessage:
     """The script: what the model says next."""
-    id = f"reply-{len(messages)}"
+    name = f"reply-{len(messages)}"
     last = messages[-1]
     if isinstance(last, HumanMessage) and "broken" in str(last.content):
-        calls = [_call("look_up_order", id, 0, order=1042), _call("look_up_order", id, 1, order=1043)]
-        return AIMessage("Let me look at your orders.", tool_calls=calls, id=id)
+        calls = [
+            _call("look_up_order", name, 0, order=1042),
+            _call("look_up_order", name, 1, order=1043),
+        ]
+        return AIMessage("Let me look at your orders.", tool_calls=calls, id=name)
     if isinstance(last, HumanMessage):
         found = [m.content for m in messages if isinstance(m, ToolMessage) and "item" in m.content]
         items = " and a ".join(json.loads(str(content))["item"] for content in found)
-        return AIMessage(f"You had ordered a {items}.", id=id)
+        return AIMessage(f"You had ordered a {items}.", id=name)
     if isinstance(last, ToolMessage) and last.name == "look_up_order":
-        return AIMessage("", tool_calls=[_call("refund", id, 0, order=1042, amount=38)], id=id)
-    return AIMessage(f"That is settled: {last.content}.", id=id)
+        return AIMessage("", tool_calls=[_call("refund", name, 0, order=1042, amount=38)], id=name)
+    return AIMessage(f"That is settled: {last.content}.", id=name)
 
 
 def _call(name: str, message: str, number: int, **arguments: int) -> dict[str, Any]:

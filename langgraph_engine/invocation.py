@@ -24,6 +24,7 @@ from langgraph.warnings import LangGraphDeprecatedSinceV10
 
 from langgraph_engine import upstream
 from langgraph_engine.compiled import compiled
+from langgraph_engine.listeners import callback_manager
 from langgraph_engine.protocol import Engine
 from langgraph_engine.saving import Latest, LoopOptions
 
@@ -117,12 +118,7 @@ class Invocation:
 
     def make_callbacks(self) -> Any:
         """The callback manager the root run is announced to."""
-        make = (
-            upstream.get_async_callback_manager_for_config
-            if self.is_async
-            else upstream.get_callback_manager_for_config
-        )
-        callbacks = make(self.config)
+        callbacks = callback_manager(self.config, is_async=self.is_async)
         if callbacks.handlers or callbacks.inheritable_handlers:
             if "messages" in self.modes and self.version != "v2":
                 _drop_handlers(callbacks, lambda h: isinstance(h, upstream.StreamMessagesHandlerV2))
@@ -134,7 +130,7 @@ class Invocation:
         return callbacks
 
     def announcement(self) -> dict[str, Any]:
-        """Keyword arguments of ``on_chain_start`` for the root run."""
+        """What the root run is announced with: its name and id."""
         return {
             "name": self.config.get("run_name", self.graph.get_name()),
             "run_id": self.config.get("run_id"),
@@ -247,6 +243,14 @@ class Invocation:
             writer = conf[upstream.CONFIG_KEY_RUNTIME].stream_writer
         else:
             writer = _no_writer
+        if parent is upstream.DEFAULT_RUNTIME:
+            return Runtime(  # what merging with the default gives
+                context=upstream.coerce_context(self.graph.context_schema, self.context) or None,
+                store=self.store or None,
+                stream_writer=writer,
+                server_info=upstream.build_server_info(config, parent),
+                control=self.control or RunControl(),
+            )
         return parent.merge(
             Runtime(
                 context=upstream.coerce_context(self.graph.context_schema, self.context),

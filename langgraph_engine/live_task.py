@@ -44,7 +44,6 @@ class LiveTask:
     futures: upstream.FuturesDict[Any, Any] | None = None
     _executable: PregelExecutableTask | None = None
     _full: dict[str, Any] | None = None
-    _lazy: LiveConfig | None = None
     _scratchpad: upstream.PregelScratchpad | None = None
 
     def __init__(self, loop: Loop, task: Task, plan: NodePlan, basis: TaskBasis) -> None:
@@ -71,10 +70,9 @@ class LiveTask:
         """The task's config: the real one if it was built, else one that builds itself."""
         if self._full is not None:
             return self._full
-        if self._lazy is None:
-            self._lazy = LiveConfig()
-            self._lazy.task = self
-        return self._lazy
+        config = LiveConfig()  # not kept: it refers to the task, and would make a cycle
+        config.task = self
+        return config
 
     def scratchpad(self) -> upstream.PregelScratchpad:
         if self._scratchpad is None:

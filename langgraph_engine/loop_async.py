@@ -17,7 +17,7 @@ from typing_extensions import Self
 
 from langgraph_engine import upstream
 from langgraph_engine.live_task import LiveTask
-from langgraph_engine.loop import Loop
+from langgraph_engine.loop import Loop, run_is_over
 
 __all__ = ["AsyncLoop"]
 
@@ -40,13 +40,13 @@ class _Stepped:
         try:
             waiting_for = run(coroutine.send, None)
             while True:
+                # Every step may be cancelled, and whatever it is, it is the coroutine's to handle.
                 try:
                     value = yield waiting_for
-                except GeneratorExit:
+                except GeneratorExit:  # noqa: PERF203
                     run(coroutine.close)
                     raise
-                # Every step may be cancelled, and whatever it is, it is the coroutine's to handle.
-                except BaseException as error:  # noqa: BLE001, PERF203
+                except BaseException as error:  # noqa: BLE001
                     waiting_for = run(coroutine.throw, error)
                 else:
                     waiting_for = run(coroutine.send, value)
@@ -93,13 +93,14 @@ class AsyncLoop(Loop):
         """
         if not (_TASKS_HAVE_CONTEXTS and asyncio.iscoroutine(awaitable)):
             return awaitable
+        create_task: Any = asyncio.create_task
         if self.event_loop.get_task_factory() is not None:
-            return asyncio.create_task(awaitable, context=context)
+            return create_task(awaitable, context=context)
         if _TASKS_START_EAGERLY:
             make_task: Any = asyncio.Task
             return make_task(awaitable, loop=self.event_loop, context=context, eager_start=True)
         if len(self.live) > 1:
-            return asyncio.create_task(awaitable, context=context)
+            return create_task(awaitable, context=context)
         return _Stepped(awaitable, context)
 
     async def _put_after_previous(
@@ -153,6 +154,8 @@ class AsyncLoop(Loop):
 
     def call_function(self, live: LiveTask, task: PregelExecutableTask) -> Any:
         """What the functional API calls to start a task from this one."""
+        if self.make_runner is None:
+            return run_is_over
         live.futures = upstream.FuturesDict(
             callback=weakref.WeakMethod(self.runner.commit),
             event=asyncio.Event(),

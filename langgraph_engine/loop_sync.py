@@ -16,7 +16,7 @@ from typing_extensions import Self
 
 from langgraph_engine import upstream
 from langgraph_engine.live_task import LiveTask
-from langgraph_engine.loop import Loop
+from langgraph_engine.loop import Loop, run_is_over
 
 __all__ = ["SyncLoop"]
 
@@ -103,6 +103,8 @@ class SyncLoop(Loop):
 
     def call_function(self, live: LiveTask, task: PregelExecutableTask) -> Any:
         """What the functional API calls to start a task from this one."""
+        if self.make_runner is None:
+            return run_is_over
         live.futures = upstream.FuturesDict(
             callback=weakref.WeakMethod(self.runner.commit),
             event=threading.Event(),

@@ -22,6 +22,7 @@ from langgraph_engine.coverage import uncovered
 from langgraph_engine.direct_run import arun_live, arun_quietly, run_live, run_quietly
 from langgraph_engine.errors import UnsupportedError
 from langgraph_engine.invocation import Invocation
+from langgraph_engine.listeners import announce
 from langgraph_engine.loop_async import AsyncLoop
 from langgraph_engine.loop_sync import SyncLoop
 from langgraph_engine.protocol import Engine
@@ -168,45 +169,67 @@ def _stream(
     manager = None
     try:
         call.apply_defaults()
-        manager = call.make_callbacks().on_chain_start(None, input, **call.announcement())
+        manager = announce(call.make_callbacks(), input, **call.announcement())
         call.announced(manager)
         with call.make_loop(SyncLoop, put, put, latest) as loop:
             call.opened(loop)
             _emit_lifecycle(call, loop)
-            waiter = _prepare_runner(call, loop, chunks)
-            while loop.tick():
-                if loop.live and chunks is None and call.durability_mode != "sync":
-                    run_quietly(loop)
-                    loop.after_tick()
-                    continue
-                if not loop.live:
-                    loop.put_cached_writes()
-                    ticks = loop.runner.tick(
-                        [t for t in loop.tasks.values() if not t.writes],
-                        timeout=graph.step_timeout,
-                        get_waiter=waiter,
-                        schedule_task=loop.accept_push,
-                    )
-                else:
-                    ticks = run_live(loop)
-                for _ in ticks:
-                    if chunks is not None:
-                        yield from call.output(chunks.get, queue.Empty)
-                loop.after_tick()
-                _emit_lifecycle(call, loop)
-                if call.durability_mode == "sync" and loop.put_checkpoint_future is not None:
-                    loop.put_checkpoint_future.result()
+            if chunks is None:
+                _run_supersteps(call, loop)
+            else:
+                yield from _stream_supersteps(call, loop, chunks)
         _emit_lifecycle(call, loop)
         if chunks is not None:
             yield from call.output(chunks.get, queue.Empty)
         elif latest is not None:
             _settle_latest(latest, loop)
         call.check_end(loop)
-        manager.on_chain_end(loop.output)
+        if manager.handlers:
+            manager.on_chain_end(loop.output)
     except BaseException as error:
         if manager is not None:
             manager.on_chain_error(error)
         raise
+
+
+def _run_supersteps(call: Invocation, loop: SyncLoop) -> None:
+    """Run to the end when nobody takes chunks on the way."""
+    _prepare_runner(call, loop, None)
+    waits = call.durability_mode == "sync"
+    while loop.tick():
+        if loop.live:
+            run_quietly(loop)
+        else:
+            for _ in _run_tasks(call, loop, None):
+                pass
+        loop.after_tick()
+        if loop.lifecycle_events:
+            _emit_lifecycle(call, loop)
+        if waits and loop.put_checkpoint_future is not None:
+            loop.put_checkpoint_future.result()
+
+
+def _stream_supersteps(call: Invocation, loop: SyncLoop, chunks: Any) -> Iterator[Any]:
+    """Run to the end, giving chunks as they come."""
+    waiter = _prepare_runner(call, loop, chunks)
+    waits = call.durability_mode == "sync"
+    while loop.tick():
+        for _ in run_live(loop) if loop.live else _run_tasks(call, loop, waiter):
+            yield from call.output(chunks.get, queue.Empty)
+        loop.after_tick()
+        _emit_lifecycle(call, loop)
+        if waits and loop.put_checkpoint_future is not None:
+            loop.put_checkpoint_future.result()
+
+
+def _run_tasks(call: Invocation, loop: SyncLoop, waiter: Any) -> Iterator[None]:
+    loop.put_cached_writes()
+    return loop.runner.tick(
+        [task for task in loop.tasks.values() if not task.writes],
+        timeout=call.graph.step_timeout,
+        get_waiter=waiter,
+        schedule_task=loop.accept_push,
+    )
 
 
 def _settle_latest(latest: Latest, loop: Any) -> None:
@@ -270,7 +293,10 @@ async def _astream(
     manager = None
     try:
         call.apply_defaults()
-        manager = await call.make_callbacks().on_chain_start(None, input, **call.announcement())
+        callbacks = call.make_callbacks()
+        manager = announce(callbacks, input, **call.announcement())
+        if callbacks.handlers:
+            manager = await manager
         call.announced(manager)
         use_astream = any(
             upstream.is_stream_handler(handler)
@@ -284,34 +310,11 @@ async def _astream(
             call.opened(loop)
             await _aemit_lifecycle(call, loop)
             loop.use_astream = use_astream
-            waiter = _aprepare_runner(call, loop, chunks, put_threadsafe)
-            try:
-                while loop.tick():
-                    if loop.live and chunks is None and call.durability_mode != "sync":
-                        await arun_quietly(loop)
-                        loop.after_tick()
-                        continue
-                    if not loop.live:
-                        await loop.put_cached_writes()
-                        ticks = loop.runner.atick(
-                            [t for t in loop.tasks.values() if not t.writes],
-                            timeout=graph.step_timeout,
-                            get_waiter=waiter,
-                            schedule_task=loop.accept_push,
-                        )
-                    else:
-                        ticks = arun_live(loop)
-                    async for _ in ticks:
-                        if chunks is not None:
-                            for chunk in call.output(chunks.get_nowait, asyncio.QueueEmpty):
-                                yield chunk
-                    loop.after_tick()
-                    await _aemit_lifecycle(call, loop)
-                    if call.durability_mode == "sync" and loop.put_checkpoint_future is not None:
-                        await loop.put_checkpoint_future
-            finally:
-                if waiter is not None:
-                    await waiter.close()
+            if chunks is None:
+                await _arun_supersteps(call, loop, put_threadsafe)
+            else:
+                async for chunk in _astream_supersteps(call, loop, chunks, put_threadsafe):
+                    yield chunk
         await _aemit_lifecycle(call, loop)
         if chunks is not None:
             for chunk in call.output(chunks.get_nowait, asyncio.QueueEmpty):
@@ -319,11 +322,60 @@ async def _astream(
         elif latest is not None:
             _settle_latest(latest, loop)
         call.check_end(loop)
-        await manager.on_chain_end(loop.output)
+        if manager.handlers:
+            await manager.on_chain_end(loop.output)
     except BaseException as error:
-        if manager is not None:
+        if manager is not None and manager.handlers:
             await asyncio.shield(manager.on_chain_error(error))
         raise
+
+
+async def _arun_supersteps(call: Invocation, loop: AsyncLoop, put_threadsafe: Any) -> None:
+    """Run to the end when nobody takes chunks on the way."""
+    _aprepare_runner(call, loop, None, put_threadsafe)
+    waits = call.durability_mode == "sync"
+    while loop.tick():
+        if loop.live:
+            await arun_quietly(loop)
+        else:
+            async for _ in await _arun_tasks(call, loop, None):
+                pass
+        loop.after_tick()
+        if loop.lifecycle_events:
+            await _aemit_lifecycle(call, loop)
+        if waits and loop.put_checkpoint_future is not None:
+            await loop.put_checkpoint_future
+
+
+async def _astream_supersteps(
+    call: Invocation, loop: AsyncLoop, chunks: Any, put_threadsafe: Any
+) -> AsyncIterator[Any]:
+    """Run to the end, giving chunks as they come."""
+    waiter = _aprepare_runner(call, loop, chunks, put_threadsafe)
+    waits = call.durability_mode == "sync"
+    try:
+        while loop.tick():
+            ticks = arun_live(loop) if loop.live else await _arun_tasks(call, loop, waiter)
+            async for _ in ticks:
+                for chunk in call.output(chunks.get_nowait, asyncio.QueueEmpty):
+                    yield chunk
+            loop.after_tick()
+            await _aemit_lifecycle(call, loop)
+            if waits and loop.put_checkpoint_future is not None:
+                await loop.put_checkpoint_future
+    finally:
+        if waiter is not None:
+            await waiter.close()
+
+
+async def _arun_tasks(call: Invocation, loop: AsyncLoop, waiter: Any) -> AsyncIterator[None]:
+    await loop.put_cached_writes()
+    return loop.runner.atick(
+        [task for task in loop.tasks.values() if not task.writes],
+        timeout=call.graph.step_timeout,
+        get_waiter=waiter,
+        schedule_task=loop.accept_push,
+    )
 
 
 async def _aemit_lifecycle(call: Invocation, loop: Any) -> None:

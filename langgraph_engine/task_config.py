@@ -23,6 +23,7 @@ from langgraph.types import CacheKey, CachePolicy, PregelExecutableTask, _interr
 from xxhash import xxh3_128_hexdigest
 
 from langgraph_engine import upstream
+from langgraph_engine.listeners import silent_start
 from langgraph_engine.protocol import PUSH, Run, Task
 
 if TYPE_CHECKING:
@@ -453,20 +454,5 @@ def first_attempt_config(live: LiveTask) -> Any:
 
 
 def _as_step(loop: Loop, config: RunnableConfig, tag: str | None) -> RunnableConfig:
-    manager = loop.callback_manager(config)
-    run_class = (
-        upstream.AsyncCallbackManagerForChainRun
-        if loop.is_async
-        else upstream.CallbackManagerForChainRun
-    )
-    run = run_class(
-        run_id=config.get("run_id") or upstream.new_run_id(),
-        handlers=manager.handlers,
-        inheritable_handlers=manager.inheritable_handlers,
-        parent_run_id=manager.parent_run_id,
-        tags=manager.tags,
-        inheritable_tags=manager.inheritable_tags,
-        metadata=manager.metadata,
-        inheritable_metadata=manager.inheritable_metadata,
-    )
+    run = silent_start(loop.callback_manager(config), config.get("run_id"))
     return upstream.patch_config(config, callbacks=run.get_child(tag))

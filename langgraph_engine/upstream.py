@@ -11,11 +11,17 @@ from datetime import datetime, timezone
 from typing import Any, TypeAlias
 
 from langchain_core.callbacks.manager import (
+    AsyncCallbackManager,
     AsyncCallbackManagerForChainRun,
+    CallbackManager,
     CallbackManagerForChainRun,
+    _configure,
 )
+from langchain_core.globals import get_debug
 from langchain_core.runnables import Runnable
 from langchain_core.runnables.config import var_child_runnable_config
+from langchain_core.tracers.context import _configure_hooks, tracing_v2_callback_var
+from langchain_core.utils.env import env_var_is_set
 from langchain_core.utils.uuid import uuid7
 from langgraph._internal import _queue
 from langgraph._internal._config import (
@@ -143,7 +149,11 @@ from langgraph.pregel.main import (
 from langgraph.pregel.protocol import StreamProtocol
 from langgraph.runtime import DEFAULT_RUNTIME
 from langgraph.version import __version__ as langgraph_version
+from langsmith.run_helpers import get_tracing_context
+from langsmith.utils import tracing_is_enabled
 
+configure_callbacks = _configure
+configure_hooks = _configure_hooks
 new_run_id = uuid7
 is_user_raised_cancelled = _is_user_raised_cancelled
 AnyPregel: TypeAlias = Pregel[Any, Any, Any, Any]
@@ -217,11 +227,13 @@ __all__ = [
     "TASKS",
     "AnyPregel",
     "AsyncBackgroundExecutor",
+    "AsyncCallbackManager",
     "AsyncCallbackManagerForChainRun",
     "AsyncQueue",
     "BackgroundExecutor",
     "BranchSpec",
     "Call",
+    "CallbackManager",
     "CallbackManagerForChainRun",
     "ChannelRead",
     "ChannelWrite",
@@ -255,18 +267,23 @@ __all__ = [
     "checkpoint_superseded",
     "coerce_context",
     "coerce_parent_runtime",
+    "configure_callbacks",
+    "configure_hooks",
     "control_branch",
     "create_checkpoint",
     "empty_checkpoint",
     "ensure_config",
+    "env_var_is_set",
     "format_output",
     "get_async_callback_manager_for_config",
     "get_async_graph_callback_manager_for_config",
     "get_callback_manager_for_config",
+    "get_debug",
     "get_new_channel_versions",
     "get_overwrite",
     "get_runnable_for_task",
     "get_sync_graph_callback_manager_for_config",
+    "get_tracing_context",
     "identifier",
     "is_stream_handler",
     "is_user_raised_cancelled",
@@ -292,6 +309,8 @@ __all__ = [
     "sanitize_untracked_values_in_send",
     "should_stop_others",
     "streams_only_its_graph",
+    "tracing_is_enabled",
+    "tracing_v2_callback_var",
     "utc_now_iso",
     "uuid6",
     "var_child_runnable_config",

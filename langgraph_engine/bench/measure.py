@@ -90,7 +90,8 @@ class _Worker:
     def ask(self, do: str, **arguments: object) -> dict[str, Any]:
         """Send one request and wait for its answer."""
         stdin, stdout = self._process.stdin, self._process.stdout
-        assert stdin is not None and stdout is not None  # noqa: S101, PT018 - pipes were asked for
+        if stdin is None or stdout is None:
+            raise WorkerError("the worker was started without pipes")
         try:
             stdin.write(json.dumps({"do": do, **arguments}) + "\n")
             stdin.flush()

@@ -7,12 +7,12 @@ import platform
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
 
 from langgraph_engine.bench.measure import Case, Profile, Timing
 from langgraph_engine.bench.workloads import BY_NAME
+from langgraph_engine.versions import installed_version
 
 __all__ = ["STOCK", "Line", "document", "header", "judge", "lines", "row"]
 
@@ -140,13 +140,8 @@ def _processor() -> str:
 
 
 def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
-    for name in _DISTRIBUTIONS:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
+    found = {name: installed_version(name) for name in _DISTRIBUTIONS}
+    return {"python": platform.python_version(), **{n: v for n, v in found.items() if v}}
 
 
 _AT_LEAST: Final = {
@@ -168,7 +163,9 @@ def judge(summed: Sequence[Line]) -> list[str]:
     for line in summed:
         target = _AT_LEAST.get((line.engine, line.case.workload))
         if target and line.times_stock and line.times_stock < target:
-            missed.append(f"{_who(line)}: {line.times_stock:.1f}x stock, {target:.0f}x is asked for")
+            missed.append(
+                f"{_who(line)}: {line.times_stock:.1f}x stock, {target:.0f}x is asked for"
+            )
     sizes: dict[tuple[str, str], list[Line]] = {}
     for line in summed:
         sized = line.case.workload.startswith("size-") and not line.error

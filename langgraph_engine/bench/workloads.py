@@ -47,12 +47,12 @@ async def add_one_async(state: Counter) -> Counter:
     return {"count": state["count"] + 1}
 
 
-def find_one(state: Collected) -> Collected:
+def find_one(state: Collected) -> Collected:  # noqa: ARG001 - a node is given the state
     """Find a one."""
     return {"found": [1]}
 
 
-async def find_one_async(state: Collected) -> Collected:
+async def find_one_async(state: Collected) -> Collected:  # noqa: ARG001 - a node is given the state
     """Find a one."""
     return {"found": [1]}
 
@@ -91,12 +91,12 @@ async def again_async(state: Counter) -> str:
     return "step" if state["count"] < ITERATIONS else END
 
 
-def scatter(state: Collected) -> list[Send]:
+def scatter(state: Collected) -> list[Send]:  # noqa: ARG001 - a node is given the state
     """Send one item to each of the subgraph's tasks."""
     return [Send("child", {"item": i, "found": []}) for i in range(ITERATIONS)]
 
 
-async def scatter_async(state: Collected) -> list[Send]:
+async def scatter_async(state: Collected) -> list[Send]:  # noqa: ARG001 - a node is given the state
     """Send one item to each of the subgraph's tasks."""
     return [Send("child", {"item": i, "found": []}) for i in range(ITERATIONS)]
 

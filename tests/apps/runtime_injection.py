@@ -1,6 +1,5 @@
 """What is injected into a node by its parameters: `runtime`, `config`, `writer`, `store`."""
 
-# ruff: noqa: TC002 - LangGraph reads the annotations of nodes, which are strings here.
 from __future__ import annotations
 
 from dataclasses import dataclass

@@ -56,7 +56,7 @@ class ScriptedModel(BaseChatModel):
         words = str(reply.content).split(" ")
         for at, word in enumerate(words):
             piece = word if at == 0 else f" {word}"
-            message = AIMessageChunk(piece, id=reply.id)
+            message = AIMessageChunk(content=piece, id=reply.id)
             if at == len(words) - 1:
                 message.tool_calls = reply.tool_calls
             chunk = ChatGenerationChunk(message=message)

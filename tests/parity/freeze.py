@@ -76,8 +76,8 @@ class _Freezer:
     def _container(self, value: Any, name: str) -> Plain:
         if type(value) is list:
             return [self.freeze(item) for item in value]
-        if hasattr(value, "_fields") and isinstance(value, tuple):
-            return self._named(name, {key: getattr(value, key) for key in value._fields})
+        if isinstance(value, tuple) and hasattr(value, "_asdict"):
+            return self._named(name, value._asdict())
         if isinstance(value, tuple):
             return {"$tuple": [self.freeze(item) for item in value]}
         if isinstance(value, AbstractSet):

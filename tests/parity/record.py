@@ -143,7 +143,12 @@ def _overheard(app: ModuleType, out: dict[str, Any], watcher: Watcher | None) ->
     finally:
         logger.removeHandler(heard)
         logger.setLevel(level)
-    out["warnings"] = [[type_name(w.category), str(w.message)] for w in caught]
+    # A coroutine nobody awaited is warned of when the garbage collector happens to find it.
+    out["warnings"] = [
+        [type_name(warning.category), str(warning.message)]
+        for warning in caught
+        if not str(warning.message).endswith("was never awaited")
+    ]
     out["logs"] = heard.records
     if watcher is not None:
         out["events"] = watcher.events

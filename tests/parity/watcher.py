@@ -57,7 +57,7 @@ class Watcher(GraphCallbackHandler):
     def on_chat_model_start(self, serialized: Any, messages: Any, **known: Any) -> None:
         self._start("chat_model_start", serialized, messages, known)
 
-    def on_llm_new_token(self, token: str, **known: Any) -> None:
+    def on_llm_new_token(self, token: Any, **known: Any) -> None:
         self._write("llm_new_token", known["run_id"], token=token)
 
     def on_llm_end(self, response: Any, **known: Any) -> None:

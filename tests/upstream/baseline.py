@@ -33,21 +33,21 @@ class Baseline:
     size: int = 0
     python: str = ""
 
-    def __contains__(self, id: str) -> bool:
-        return not self.patterns.isdisjoint((id, _any_parameters(id), _any_in_file(id)))
+    def __contains__(self, test: str) -> bool:
+        return not self.patterns.isdisjoint((test, _any_parameters(test), _any_in_file(test)))
 
     def vanished(self, ids: Collection[str]) -> list[str]:
         """Patterns that stand for none of ``ids``."""
-        alive = {p for id in ids for p in (id, _any_parameters(id), _any_in_file(id))}
+        alive = {p for test in ids for p in (test, _any_parameters(test), _any_in_file(test))}
         return sorted(self.patterns - alive)
 
 
-def _any_in_file(id: str) -> str:
-    return id.split("::", 1)[0] + "::*"
+def _any_in_file(test: str) -> str:
+    return test.split("::", 1)[0] + "::*"
 
 
-def _any_parameters(id: str) -> str:
-    return id.split("[", 1)[0] + "[*]" if "[" in id else id
+def _any_parameters(test: str) -> str:
+    return test.split("[", 1)[0] + "[*]" if "[" in test else test
 
 
 def path_of(name: str) -> Path:
@@ -81,16 +81,16 @@ def collapse(ids: Iterable[str], rest: Collection[str]) -> list[str]:
     >>> collapse(["a.py::t[1]", "a.py::t[2]", "b.py::u[1]", "c.py::v"], ["a.py::w", "b.py::u[2]"])
     ['a.py::t[*]', 'b.py::u[1]', 'c.py::*']
     """
-    spoilt = {p for id in rest for p in (_any_parameters(id), _any_in_file(id))}
+    spoilt = {p for test in rest for p in (_any_parameters(test), _any_in_file(test))}
     by_file: dict[str, list[str]] = defaultdict(list)
-    for id in ids:
-        by_file[_any_in_file(id)].append(id)
+    for test in ids:
+        by_file[_any_in_file(test)].append(test)
     patterns: set[str] = set()
     for file, members in by_file.items():
         if file not in spoilt:
             patterns.add(file)
             continue
-        for id in members:
-            wide = _any_parameters(id)
-            patterns.add(id if wide in spoilt else wide)
+        for test in members:
+            wide = _any_parameters(test)
+            patterns.add(test if wide in spoilt else wide)
     return sorted(patterns)

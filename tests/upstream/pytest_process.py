@@ -120,7 +120,7 @@ def retry(
 ) -> dict[str, report.Result]:
     """Run some tests once more, alone; give back the results with those that now pass put in."""
     again = run(settings, list(ids), workers=0)
-    passed = {id: r for id, r in again.items() if r.outcome == report.PASSED}
+    passed = {test: r for test, r in again.items() if r.outcome == report.PASSED}
     for result in passed.values():
         result.retried = True
     return results | passed

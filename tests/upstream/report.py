@@ -103,7 +103,7 @@ def write(path: Path, results: dict[str, Result], about: dict) -> None:
     document = {
         **about,
         "tally": asdict(Tally.of(results)),
-        "tests": [asdict(results[id]) for id in sorted(results)],
+        "tests": [asdict(results[test]) for test in sorted(results)],
     }
     path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
 

@@ -109,7 +109,9 @@ def _unexpected(args: argparse.Namespace, results: dict[str, report.Result]) -> 
     lists = [baseline.load(_list_name(args))]
     if args.unsupported == "fallback":
         lists.append(baseline.load(PASSING_ON_STOCK))
-    return [id for id in _not_passed(results) if any(stored and id in stored for stored in lists)]
+    return [
+        test for test in _not_passed(results) if any(stored and test in stored for stored in lists)
+    ]
 
 
 def _not_passed(results: dict[str, report.Result]) -> list[str]:
@@ -127,7 +129,7 @@ def _verdict(
     if args.engine != STOCK and not any(r.native for r in results.values()):
         failures.append(f"not one run was done by {args.engine}")
     must = baseline.load(_list_name(args))
-    lost = [id for id in not_passed if must and id in must]
+    lost = [test for test in not_passed if must and test in must]
     if lost:
         failures.append(f"{len(lost)} tests listed as passing no longer pass{_listing(lost)}")
     if must and not partial:
@@ -136,7 +138,7 @@ def _verdict(
     if stock is None or args.engine == STOCK:
         return failures
     if args.unsupported == "fallback":
-        worse = [id for id in not_passed if id in stock and id not in lost]
+        worse = [test for test in not_passed if test in stock and test not in lost]
         if worse:
             failures.append(f"{len(worse)} tests pass on stock and fail here{_listing(worse)}")
         return failures
@@ -166,7 +168,7 @@ def _update(args: argparse.Namespace, results: dict[str, report.Result]) -> int:
     name = _list_name(args)
     must = baseline.load(name)
     if must and not args.allow_loss:
-        lost = [id for id in _not_passed(results) if id in must]
+        lost = [test for test in _not_passed(results) if test in must]
         lost += [shrunk for shrunk in _shrunk(must, results) if not lost]
         if lost:
             print(f"{name} not updated: it would lose{_listing(lost)}\n(--allow-loss to do it)")
@@ -186,13 +188,15 @@ def _print_groups(results: dict[str, report.Result]) -> None:
     for message, ids in groups[:GROUPS_SHOWN]:
         print(f"{len(ids):5}  {message}\n       e.g. {ids[0]}")
     if len(groups) > GROUPS_SHOWN:
-        print(f"       and {len(groups) - GROUPS_SHOWN} more messages: python -m tests.upstream.triage")
+        print(
+            f"       and {len(groups) - GROUPS_SHOWN} more messages: python -m tests.upstream.triage"
+        )
     for reason, runs, tests in report.reasons(results):
         print(f"handed back: {runs} runs in {tests} tests: {reason}")
 
 
 def _listing(ids: list[str]) -> str:
-    shown = "".join(f"\n    {id}" for id in sorted(ids)[:GROUPS_SHOWN])
+    shown = "".join(f"\n    {test}" for test in sorted(ids)[:GROUPS_SHOWN])
     more = f"\n    ... and {len(ids) - GROUPS_SHOWN} more" if len(ids) > GROUPS_SHOWN else ""
     return f":{shown}{more}"
 

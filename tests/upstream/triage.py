@@ -3,6 +3,8 @@
     python -m tests.upstream.triage upstream-python-raise.json              what fails, grouped
     python -m tests.upstream.triage upstream-python-raise.json --show TEXT  with ids and a trace
     python -m tests.upstream.triage new.json --since old.json               what changed
+
+The files are those that ``tests.upstream.run`` writes.
 """
 
 from __future__ import annotations
@@ -36,22 +38,19 @@ def main(argv: list[str] | None = None) -> int:
 
 def _print_matching(results: dict[str, report.Result], text: str) -> None:
     for message, ids in report.grouped_failures(results):
-        if text in message:
-            chosen = ids
-        else:
-            chosen = [id for id in ids if text in id]
+        chosen = ids if text in message else [test for test in ids if text in test]
         if chosen:
             print(f"\n{message}")
-            print("".join(f"    {id}\n" for id in chosen))
+            print("".join(f"    {test}\n" for test in chosen))
             print(results[chosen[0]].trace)
 
 
 def _print_changes(old: dict[str, report.Result], new: dict[str, report.Result]) -> None:
     missing = report.Result("", "missing")
-    for id in sorted(old.keys() | new.keys()):
-        before, after = old.get(id, missing), new.get(id, missing)
+    for test in sorted(old.keys() | new.keys()):
+        before, after = old.get(test, missing), new.get(test, missing)
         if before.outcome != after.outcome:
-            print(f"{before.outcome} -> {after.outcome}: {id}")
+            print(f"{before.outcome} -> {after.outcome}: {test}")
 
 
 if __name__ == "__main__":

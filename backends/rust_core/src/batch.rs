@@ -12,9 +12,9 @@ use smallvec::SmallVec;
 #[derive(Debug)]
 pub struct Batch<'p, V> {
     program: &'p Program,
-    tasks: Vec<BatchTask>,
+    tasks: SmallVec<[BatchTask; 1]>,
     triggers: Vec<OwnedChannel>,
-    writes: Vec<Write<V>>,
+    writes: SmallVec<[Write<V>; 4]>,
     unknown: Vec<(u32, String)>,
 }
 
@@ -59,7 +59,7 @@ struct Write<V> {
 /// A batch in commit order, its writes grouped by channel in the order of the first to each.
 #[derive(Debug)]
 pub(crate) struct Sorted<V> {
-    pub(crate) tasks: Vec<BatchTask>,
+    pub(crate) tasks: SmallVec<[BatchTask; 1]>,
     pub(crate) triggers: Vec<OwnedChannel>,
     pub(crate) groups: IdMap<ChannelId, Writes<V>>,
     /// Index of the task as it was handed over, and the name.
@@ -72,9 +72,9 @@ impl<'p, V> Batch<'p, V> {
     pub fn new(program: &'p Program) -> Self {
         Batch {
             program,
-            tasks: Vec::new(),
+            tasks: SmallVec::new(),
             triggers: Vec::new(),
-            writes: Vec::new(),
+            writes: SmallVec::new(),
             unknown: Vec::new(),
         }
     }
@@ -148,10 +148,16 @@ impl<'p, V> Batch<'p, V> {
         self.writes.push(Write { task: self.current(), channel, written });
     }
 
-    pub(crate) fn sort(mut self) -> Sorted<V> {
+    fn order(&self) -> Option<Vec<usize>> {
+        if self.tasks.len() < 2 {
+            return None;
+        }
         let paths: Vec<&PathKey> = self.tasks.iter().map(|task| &task.path).collect();
-        let order = commit_order(&paths, self.program);
-        if let Some(order) = &order {
+        commit_order(&paths, self.program)
+    }
+
+    pub(crate) fn sort(mut self) -> Sorted<V> {
+        if let Some(order) = self.order() {
             let mut place = vec![0; order.len()];
             for (at, &task) in order.iter().enumerate() {
                 place[task] = at;
@@ -172,7 +178,7 @@ impl<'p, V> Batch<'p, V> {
     }
 }
 
-fn grouped<V>(writes: Vec<Write<V>>) -> IdMap<ChannelId, Writes<V>> {
+fn grouped<V>(writes: SmallVec<[Write<V>; 4]>) -> IdMap<ChannelId, Writes<V>> {
     let mut groups: IdMap<ChannelId, Writes<V>> = IdMap::default();
     for write in writes {
         let group = groups.get_or_insert_with(write.channel, SmallVec::new);

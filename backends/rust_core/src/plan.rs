@@ -8,7 +8,7 @@ use crate::program::{Input, Node, PanicPoint, Program};
 use crate::run::{Looked, Run};
 use crate::task_id::{TaskId, TaskIds};
 use crate::task_path::PUSH;
-use std::io::Write as _;
+use smallvec::SmallVec;
 
 /// A superstep's place: what its task ids cover.
 #[derive(Debug, Clone, Copy)]
@@ -162,17 +162,17 @@ impl<V: Clone> Run<V> {
 
     /// The nodes to look at. A node is only ever triggered by a channel that holds something, so
     /// "every node" means those woken by one.
-    fn candidates(&self, updated: Option<&[ChannelId]>) -> Vec<NodeId> {
+    fn candidates(&self, updated: Option<&[ChannelId]>) -> SmallVec<[NodeId; 8]> {
         let program: &Program = &self.program;
         let Some(updated) = updated.filter(|_| program.knows_triggers) else {
             let woken = self.states.keys().flat_map(|id| &program.channels[id.index()].wakes);
-            let mut nodes: Vec<NodeId> = woken.copied().collect();
+            let mut nodes: SmallVec<[NodeId; 8]> = woken.copied().collect();
             nodes.sort_unstable();
             nodes.dedup();
             return nodes;
         };
         let may = updated.iter().filter_map(|id| program.channels[id.index()].may_trigger.as_deref());
-        let mut nodes: Vec<NodeId> = may.flatten().copied().collect();
+        let mut nodes: SmallVec<[NodeId; 8]> = may.flatten().copied().collect();
         if nodes.len() > 1 {
             nodes.sort_unstable_by_key(|id| program.rank(*id));
             nodes.dedup();
@@ -279,20 +279,31 @@ impl<'a> Own<'a> {
 /// A number's decimal text, without an allocation.
 struct Digits {
     text: [u8; 20],
-    len: usize,
+    first: usize,
 }
 
 impl Digits {
     fn of(number: i64) -> Self {
-        let mut text = [0; 20];
-        let mut rest = text.as_mut_slice();
-        write!(rest, "{number}").expect("20 bytes hold every i64");
-        let left = rest.len();
-        Digits { text, len: 20 - left }
+        let mut text = [0; 20]; // as long as i64::MIN
+        let mut first = text.len();
+        let mut rest = number.unsigned_abs();
+        loop {
+            first -= 1;
+            text[first] = b'0' + (rest % 10) as u8;
+            rest /= 10;
+            if rest == 0 {
+                break;
+            }
+        }
+        if number < 0 {
+            first -= 1;
+            text[first] = b'-';
+        }
+        Digits { text, first }
     }
 
     fn bytes(&self) -> &[u8] {
-        &self.text[..self.len]
+        &self.text[self.first..]
     }
 }
 

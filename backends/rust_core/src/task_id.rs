@@ -4,11 +4,12 @@
 
 use crate::error::{Error, ErrorKind};
 use sha1::{Digest as _, Sha1};
+use smallvec::SmallVec;
 use xxhash_rust::xxh3::xxh3_128;
 
 const DIGITS: &[u8; 16] = b"0123456789abcdef";
-/// Where the dashes of a UUID are.
-const DASHES: [usize; 4] = [8, 13, 18, 23];
+/// Where each byte's digits are in the text of a UUID.
+const PLACES: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
 
 /// A UUID-shaped task id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -17,14 +18,9 @@ pub struct TaskId([u8; 36]);
 impl TaskId {
     fn from_bytes(bytes: [u8; 16]) -> Self {
         let mut text = [b'-'; 36];
-        let mut at = 0;
-        for byte in bytes {
-            if DASHES.contains(&at) {
-                at += 1;
-            }
+        for (byte, at) in bytes.into_iter().zip(PLACES) {
             text[at] = DIGITS[usize::from(byte >> 4)];
             text[at + 1] = DIGITS[usize::from(byte & 15)];
-            at += 2;
         }
         TaskId(text)
     }
@@ -39,7 +35,7 @@ impl TaskId {
 /// Makes the ids of one superstep's tasks: they all start with the checkpoint's bytes.
 #[derive(Debug)]
 pub(crate) struct TaskIds {
-    data: Vec<u8>,
+    data: SmallVec<[u8; 256]>,
     checkpoint: usize,
     format: i64,
 }
@@ -47,10 +43,16 @@ pub(crate) struct TaskIds {
 impl TaskIds {
     /// `checkpoint_id` is hexadecimal text, with or without dashes.
     pub(crate) fn of(checkpoint_id: &str, format: i64) -> Result<Self, Error> {
-        let mut data = Vec::with_capacity(256);
+        let mut data = SmallVec::new();
         let mut high = None;
-        for byte in checkpoint_id.bytes().filter(|byte| *byte != b'-') {
-            let digit = char::from(byte).to_digit(16).ok_or_else(|| bad_id(checkpoint_id))? as u8;
+        for byte in checkpoint_id.bytes() {
+            let digit = match byte {
+                b'0'..=b'9' => byte - b'0',
+                b'a'..=b'f' => byte - b'a' + 10,
+                b'A'..=b'F' => byte - b'A' + 10,
+                b'-' => continue,
+                _ => return Err(bad_id(checkpoint_id)),
+            };
             match high.take() {
                 None => high = Some(digit),
                 Some(high) => data.push(high << 4 | digit),

@@ -45,7 +45,7 @@ pub(crate) enum State<V> {
     /// The packets waiting to run; never none.
     Packets(Vec<Packet<V>>),
     /// The names that have arrived at a barrier.
-    Arrived(Arrived),
+    Arrived(Box<Arrived>),
 }
 
 /// A value in the `tasks` channel.

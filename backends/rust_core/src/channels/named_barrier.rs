@@ -55,8 +55,8 @@ impl Arrived {
         self.bits.get(index / BITS).is_some_and(|word| word & (1 << (index % BITS)) != 0)
     }
 
-    pub(super) fn finished(self) -> Self {
-        Arrived { finished: true, ..self }
+    pub(super) fn finished(&self) -> Self {
+        Arrived { finished: true, ..self.clone() }
     }
 
     /// Whether exactly the awaited names have arrived.
@@ -68,7 +68,7 @@ impl Arrived {
 /// The state before the first arrival. A barrier that awaits nobody is open from the start, so it
 /// has one; any other has none.
 pub(crate) fn initial<V>(names: &Names) -> Option<State<V>> {
-    names.is_empty().then(|| State::Arrived(Arrived::default()))
+    names.is_empty().then(|| State::Arrived(Box::default()))
 }
 
 pub(crate) fn update<V>(
@@ -79,7 +79,7 @@ pub(crate) fn update<V>(
     debug_assert!(writes.iter().all(|w| !matches!(w.label, Label::Index(i) if i as usize >= names.0.len())));
     let mut arrived = match state {
         Some(State::Arrived(arrived)) => arrived.clone(),
-        _ => Arrived::default(),
+        _ => Box::default(),
     };
     let mut changed = false;
     for written in writes {
@@ -114,7 +114,7 @@ pub(crate) fn load<V>(names: &Names, saved: Vec<String>, finished: bool) -> Opti
     if saved.is_empty() && !finished {
         return initial(names);
     }
-    let mut arrived = Arrived { finished, ..Arrived::default() };
+    let mut arrived = Box::new(Arrived { finished, ..Arrived::default() });
     for name in saved {
         match names.find(&name) {
             Some(index) => {

@@ -6,7 +6,7 @@ use super::{Change, Saved, State};
 pub(crate) fn finish<V>(names: &Names, state: Option<&State<V>>) -> Change<V> {
     match state {
         Some(State::Arrived(arrived)) if arrived.all(names) && !arrived.finished => {
-            Change::To(State::Arrived(arrived.clone().finished()))
+            Change::To(State::Arrived(Box::new(arrived.finished())))
         }
         _ => Change::Same,
     }

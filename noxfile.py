@@ -1,0 +1,422 @@
+"""The one door: everything this project can do to itself, for people and for CI alike.
+
+    nox -s demo        build what can be built here, and show an agent on every engine
+    nox -s tests       everything a change must pass
+    nox --list         the rest
+
+What is tested is always built and installed first, never imported from the working tree. Without a
+Rust toolchain the sessions say so and go on with the python engine.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2024.4.15"
+nox.options.reuse_existing_virtualenvs = True
+nox.options.sessions = ["tests"]
+
+ROOT = Path(__file__).parent
+BACKENDS = ROOT / "backends"
+SUPPORTED = ("3.10", "3.11", "3.12", "3.13")
+MAIN = "3.11"
+TEST_TOOLS = ("pytest>=8", "pytest-timeout", "pytest-xdist", "hypothesis>=6.100", "hatchling>=1.24")
+LINTER = "ruff>=0.12"
+TYPE_CHECKER = "mypy>=1.14"
+BUILDER = "maturin>=1.9,<2"
+
+
+# --- what there is to build, and what to build it with
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """One of the project's distributions.
+
+    ``sources`` are what its wheel is made of; a wheel is built again when one of them changed.
+    ``per_python`` says that each Python version needs a wheel of its own.
+    """
+
+    name: str
+    folder: Path
+    sources: tuple[Path, ...]
+    rust: bool = False
+    per_python: bool = False
+
+
+WORKSPACE = (BACKENDS / "Cargo.toml", BACKENDS / "Cargo.lock", BACKENDS / "rust_core")
+FACADE = Distribution(
+    "langgraph-engine",
+    ROOT,
+    tuple(ROOT / name for name in ("langgraph_engine", "pyproject.toml", "README.md", "LICENSE")),
+)
+PYTHON = Distribution(
+    "langgraph-engine-python", BACKENDS / "python_ref", (BACKENDS / "python_ref",)
+)
+RUST = Distribution(
+    "langgraph-engine-rust",
+    BACKENDS / "rust_pyo3",
+    (*WORKSPACE, BACKENDS / "rust_pyo3"),
+    rust=True,
+    per_python=True,
+)
+CFFI = Distribution(
+    "langgraph-engine-cffi",
+    BACKENDS / "rust_cffi",
+    (*WORKSPACE, BACKENDS / "rust_cffi"),
+    rust=True,
+)
+EVERYTHING = (FACADE, PYTHON, RUST, CFFI)
+NO_TOOLCHAIN = "no Rust toolchain (no cargo on the PATH): python engine only"
+
+
+def has_cargo() -> bool:
+    """Whether the native engines can be built here."""
+    return shutil.which("cargo") is not None
+
+
+def install(session: nox.Session, *others: str, cffi: bool = True) -> None:
+    """Build what can be built here, and install it with ``others`` into the session."""
+    built = [d for d in EVERYTHING if (has_cargo() or not d.rust) and (cffi or d is not CFFI)]
+    if not has_cargo():
+        session.warn(NO_TOOLCHAIN)
+    paths = [str(wheel(session, distribution)) for distribution in built]
+    # pip takes a wheel of a version that is installed already for the same thing, which it isn't.
+    names = [distribution.name for distribution in EVERYTHING]
+    session.run("python", "-m", "pip", "uninstall", "--quiet", "--yes", *names, silent=True)
+    session.install(*paths, *others)
+
+
+def wheel(session: nox.Session, distribution: Distribution) -> Path:
+    """The wheel of a distribution as it is in the tree, for the session's Python; cached."""
+    tag = session_python(session) if distribution.per_python else "any"
+    folder = ROOT / ".nox" / "wheels" / f"{distribution.name}-{tag}-{digest(distribution)}"
+    if not any(folder.glob("*.whl")):
+        session.log(f"building {distribution.name}")
+        scratch = folder.with_suffix(".part")
+        shutil.rmtree(scratch, ignore_errors=True)
+        build(session, distribution, scratch)
+        shutil.rmtree(folder, ignore_errors=True)
+        scratch.rename(folder)
+    return next(folder.glob("*.whl"))
+
+
+def build(session: nox.Session, distribution: Distribution, folder: Path) -> None:
+    """Build one wheel into a folder."""
+    if distribution.rust:
+        session.install(BUILDER, "cffi>=1.16", "pip")
+        maturin = ["maturin", "build", "--release", "--out", str(folder)]
+        # The interpreter's own path, not the session's: a path that changes from session to session
+        # would have every one of them compile PyO3 again. cffi is asked in the session's.
+        maturin += ["--interpreter", base_python(session) if distribution.per_python else "python"]
+        with session.chdir(distribution.folder):
+            session.run(*maturin, env=cargo_environment())
+    else:
+        command = ["pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder)]
+        session.run("python", "-m", *command, str(distribution.folder))
+
+
+def cargo_environment() -> dict[str, str]:
+    """One target folder for every build of the workspace."""
+    return {"CARGO_TARGET_DIR": str(BACKENDS / "target")}
+
+
+def digest(distribution: Distribution) -> str:
+    """Short hash of everything a distribution is made of."""
+    state = hashlib.sha256()
+    for source in distribution.sources:
+        for path in sorted(files_in(source)):
+            state.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes() + b"\0")
+    return state.hexdigest()[:16]
+
+
+def files_in(source: Path) -> Iterator[Path]:
+    """The files of a folder, or the one file; without what tools leave behind."""
+    if source.is_file():
+        yield source
+        return
+    for path in source.rglob("*"):
+        left_behind = {"__pycache__", "target"}.intersection(path.parts)
+        if path.is_file() and not left_behind and path.suffix not in {".so", ".pyd", ".dylib"}:
+            yield path
+
+
+# --- which interpreters there are
+
+
+def found_interpreters() -> list[str]:
+    """Versions of the supported Pythons that are here, the one nox runs on among them."""
+    offer_pyenv_versions()
+    own = f"{sys.version_info.major}.{sys.version_info.minor}"
+    return [v for v in SUPPORTED if v == own or answers(f"python{v}", v)]
+
+
+def answers(program: str, version: str) -> bool:
+    """Whether a program is there and is that Python: a version manager's shim may be neither."""
+    if shutil.which(program) is None:
+        return False
+    question = "import sys, venv; print('%d.%d' % sys.version_info[:2])"
+    return output_of(program, "-c", question).strip() == version
+
+
+def output_of(*command: str) -> str:
+    """What a program prints; nothing if it fails."""
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    return done.stdout if done.returncode == 0 else ""
+
+
+def offer_pyenv_versions() -> None:
+    """Let pyenv's shims find every installed version, the current one first."""
+    if "PYENV_VERSION" in os.environ or shutil.which("pyenv") is None:
+        return
+    current = output_of("pyenv", "version-name").strip()
+    bare = output_of("pyenv", "versions", "--bare").split()
+    plain = [v for v in bare if re.fullmatch(r"3\.\d+\.\d+", v)]
+    newest = {v.rpartition(".")[0]: v for v in sorted(plain, key=version_key)}
+    others = [newest[v] for v in SUPPORTED if v in newest]
+    if current and others:
+        order = dict.fromkeys([*current.split(":"), *others])
+        os.environ["PYENV_VERSION"] = ":".join(order)
+
+
+def version_key(version: str) -> tuple[int, ...]:
+    """For sorting versions as numbers."""
+    return tuple(map(int, version.split(".")))
+
+
+INTERPRETERS = found_interpreters()
+DEFAULT = MAIN if MAIN in INTERPRETERS else INTERPRETERS[-1] if INTERPRETERS else None
+OTHERS = [version for version in INTERPRETERS if version != DEFAULT]
+
+
+def session_python(session: nox.Session) -> str:
+    """The session's Python version, such as 3.11."""
+    question = "import sys; print('%d.%d' % sys.version_info[:2])"
+    return ask_python(session, question)
+
+
+def base_python(session: nox.Session) -> str:
+    """The interpreter that the session's virtual environment was made of."""
+    return ask_python(session, "import os, sys; print(os.path.realpath(sys.executable))")
+
+
+def ask_python(session: nox.Session, question: str) -> str:
+    """What the session's Python prints."""
+    return str(session.run("python", "-c", question, silent=True)).strip()
+
+
+# --- sessions
+
+
+@nox.session(python=DEFAULT)
+def demo(session: nox.Session) -> None:
+    """An agent on stock LangGraph and on every engine: same results, and the times."""
+    install(session, cffi=False)
+    session.run("python", "examples/demo.py", *session.posargs)
+
+
+@nox.session(python=DEFAULT)
+def tests(session: nox.Session) -> None:
+    """Everything a change must pass; the sessions it consists of are run after it."""
+    if session.posargs:
+        install(session, *TEST_TOOLS)
+        session.run("pytest", *session.posargs)
+        return
+    install(session, *TEST_TOOLS)
+    session.log("the project's own tests, on every engine that is here")
+    session.run("pytest", "-q")
+    for engine in engines():
+        run_conformance(session, engine)
+    for name in ("lint", "types", "rust", "docs", *(f"smoke-{version}" for version in OTHERS)):
+        if not asked_for(name):
+            session.notify(name)
+
+
+def asked_for(name: str) -> bool:
+    """Whether the command line names a session, so that it has been or will be run anyway."""
+    return name in sys.argv or name.partition("-")[0] in sys.argv
+
+
+@nox.session(python=OTHERS or DEFAULT)
+def smoke(session: nox.Session) -> None:
+    """A quick look at the other interpreters: facade, some parity, the protocol's scenarios."""
+    install(session, *TEST_TOOLS)
+    session.run("pytest", "-q", "tests/facade", *session.posargs)
+    session.run(
+        "pytest", "-q", "tests/parity", "-k", "chain or react_agent or interrupt_and_resume"
+    )
+    for engine in engines():
+        run_conformance(session, engine)
+
+
+@nox.session(python=DEFAULT)
+@nox.parametrize("engine", ["python", "rust"])
+def conformance(session: nox.Session, engine: str) -> None:
+    """The conformance suite on one engine."""
+    need_toolchain_for(session, engine)
+    install(session, *TEST_TOOLS, cffi=False)
+    run_conformance(session, engine, *session.posargs)
+
+
+def engines() -> list[str]:
+    """The engines that can be built here."""
+    return ["python", "rust"] if has_cargo() else ["python"]
+
+
+def run_conformance(session: nox.Session, engine: str, *options: str) -> None:
+    """Run the conformance suite, with the scenario files of the tree."""
+    session.log(f"conformance of the {engine} engine")
+    command = ["-m", "langgraph_engine.conformance", "--engine", engine]
+    command += ["--json", f"conformance-{engine}.json", "--scenarios", "tests/scenarios", "-q"]
+    session.run("python", *command, *options)
+
+
+def need_toolchain_for(session: nox.Session, engine: str) -> None:
+    """Skip the session, saying why, if its engine can't be built."""
+    if engine != "python" and not has_cargo():
+        session.skip(NO_TOOLCHAIN)
+
+
+@nox.session(python=DEFAULT)
+@nox.parametrize("mode", ["fallback", "raise"])
+@nox.parametrize("engine", ["python", "rust"])
+def upstream(session: nox.Session, engine: str, mode: str) -> None:
+    """LangGraph's own test suite on one engine; arguments go to tests/upstream/run.py."""
+    need_toolchain_for(session, engine)
+    install(session, "-r", "tests/upstream/requirements.txt", cffi=False)
+    command = ["-m", "tests.upstream.run", "--engine", engine, "--unsupported", mode]
+    session.run("python", *command, *session.posargs)
+
+
+@nox.session(python=DEFAULT)
+def upstream_stock(session: nox.Session) -> None:
+    """LangGraph's own test suite on stock LangGraph: what the engines are compared with."""
+    install(session, "-r", "tests/upstream/requirements.txt", cffi=False)
+    session.run("python", "-m", "tests.upstream.run", *session.posargs)
+
+
+@nox.session(python=DEFAULT)
+def bench(session: nox.Session) -> None:
+    """Times of stock and every engine, interleaved; ``-- --quick`` is shorter."""
+    install(session, cffi=False)
+    command = ["-m", "langgraph_engine.bench", "--json", "bench.json"]
+    session.run("python", *command, *session.posargs)
+
+
+@nox.session(python=DEFAULT)
+def lint(session: nox.Session) -> None:
+    """Style of the Python, and the house rules no linter knows."""
+    session.install(LINTER)
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    broken = [*private_imports(), *machine_paths()]
+    if broken:
+        session.error("\n".join(["house rules:", *broken]))
+
+
+def private_imports() -> Iterator[str]:
+    """Names of LangGraph's private modules imported elsewhere than in upstream.py."""
+    home = ROOT / "langgraph_engine" / "upstream.py"
+    for path in sorted(files_in(ROOT / "langgraph_engine")):
+        if path.suffix != ".py" or path == home:
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if any(is_private(name) for name in imported(node)):
+                where = f"{path.relative_to(ROOT)}:{node.lineno}"
+                yield f"{where}: a private name of LangGraph; import it in upstream.py"
+
+
+def imported(node: ast.AST) -> list[str]:
+    """Full names that an import statement brings in."""
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+        return [f"{node.module}.{alias.name}" for alias in node.names]
+    return []
+
+
+def is_private(name: str) -> bool:
+    """Whether a full name lies behind an underscore of LangGraph's or LangChain's."""
+    parts = name.split(".")
+    return parts[0] in {"langgraph", "langchain_core"} and any(
+        part.startswith("_") and not part.startswith("__") for part in parts
+    )
+
+
+def machine_paths() -> Iterator[str]:
+    """Paths of somebody's machine, in any file that git keeps."""
+    listed = output_of("git", "ls-files", "--cached", "--others", "--exclude-standard")
+    suspicious = re.compile(r"(?<![\w.$}~*-])/(?:home|root|Users)/\w")
+    for name in listed.splitlines():
+        path = ROOT / name
+        if not path.is_file():
+            continue
+        text = path.read_text(encoding="utf-8", errors="ignore")
+        for number, line in enumerate(text.splitlines(), 1):
+            if suspicious.search(line):
+                yield f"{name}:{number}: a path of somebody's machine"
+
+
+@nox.session(python=DEFAULT)
+def types(session: nox.Session) -> None:
+    """Types of the Python, strictly, and stubs against the built native module."""
+    install(session, TYPE_CHECKER, "pytest", "hypothesis", cffi=False)
+    session.run("mypy")
+    session.run("mypy", str(BACKENDS / "python_ref" / "langgraph_engine_python"))
+    if has_cargo():
+        session.run("mypy", str(BACKENDS / "rust_pyo3" / "python" / "langgraph_engine_rust"))
+        session.run("python", "-m", "mypy.stubtest", "langgraph_engine_rust._native")
+
+
+@nox.session(python=DEFAULT)
+def rust(session: nox.Session) -> None:
+    """Format, lints, documentation and tests of the Rust workspace."""
+    need_toolchain_for(session, "rust")
+    environment = cargo_environment() | {"PYO3_PYTHON": base_python(session)}
+
+    def cargo(*arguments: str, **more: str) -> None:
+        session.run("cargo", *arguments, env=environment | more, external=True)
+
+    with session.chdir(BACKENDS):
+        cargo("fmt", "--all", "--check")
+        cargo("clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings")
+        cargo("doc", "--workspace", "--no-deps", "--locked", RUSTDOCFLAGS="-D warnings")
+        if shutil.which("cargo-nextest"):
+            cargo("nextest", "run", "--workspace", "--locked")
+            cargo("test", "--doc", "--locked", "--package", "lge-core")
+        else:
+            cargo("test", "--workspace", "--locked")
+
+
+@nox.session(python=DEFAULT)
+def docs(session: nox.Session) -> None:
+    """Examples in docstrings and pages run; links between our pages lead somewhere."""
+    install(session, *TEST_TOOLS, cffi=False)
+    modules = ["langgraph_engine", "tests/upstream/baseline.py"]
+    session.run("pytest", "-q", "--doctest-modules", "-p", "no:cacheprovider", *modules)
+    session.run("python", "docs/check_links.py")
+
+
+@nox.session(python=DEFAULT)
+def wheels(session: nox.Session) -> None:
+    """All the wheels into dist/: those of one Python, for this machine."""
+    target = ROOT / "dist"
+    target.mkdir(exist_ok=True)
+    for distribution in EVERYTHING:
+        if distribution.rust and not has_cargo():
+            session.warn(NO_TOOLCHAIN)
+            continue
+        built = wheel(session, distribution)
+        shutil.copy2(built, target / built.name)
+        session.log(f"dist/{built.name}")
