@@ -59,7 +59,17 @@ WORKSPACE = (BACKENDS / "Cargo.toml", BACKENDS / "Cargo.lock", BACKENDS / "rust_
 FACADE = Distribution(
     "langgraph-engine",
     ROOT,
-    tuple(ROOT / name for name in ("langgraph_engine", "pyproject.toml", "README.md", "LICENSE")),
+    # The scenarios travel with the conformance suite, which is part of the package.
+    tuple(
+        ROOT / name
+        for name in (
+            "langgraph_engine",
+            "tests/scenarios",
+            "pyproject.toml",
+            "README.md",
+            "LICENSE",
+        )
+    ),
 )
 PYTHON = Distribution(
     "langgraph-engine-python", BACKENDS / "python_ref", (BACKENDS / "python_ref",)
@@ -104,7 +114,7 @@ def wheel(session: nox.Session, distribution: Distribution) -> Path:
     folder = ROOT / ".nox" / "wheels" / f"{distribution.name}-{tag}-{digest(distribution)}"
     if not any(folder.glob("*.whl")):
         session.log(f"building {distribution.name}")
-        scratch = folder.with_suffix(".part")
+        scratch = folder.with_name(f"{folder.name}.part")
         shutil.rmtree(scratch, ignore_errors=True)
         build(session, distribution, scratch)
         shutil.rmtree(folder, ignore_errors=True)
@@ -403,8 +413,9 @@ def rust(session: nox.Session) -> None:
 def docs(session: nox.Session) -> None:
     """Examples in docstrings and pages run; links between our pages lead somewhere."""
     install(session, *TEST_TOOLS, cffi=False)
-    modules = ["langgraph_engine", "tests/upstream/baseline.py"]
-    session.run("pytest", "-q", "--doctest-modules", "-p", "no:cacheprovider", *modules)
+    modules = ["langgraph_engine", "backends/python_ref", "tests/upstream/baseline.py"]
+    command = ["--doctest-modules", "--ignore=langgraph_engine/conformance/suite", *modules]
+    session.run("pytest", "-q", "-p", "no:cacheprovider", *command)
     session.run("python", "docs/check_links.py")
 
 

@@ -35,11 +35,6 @@ __all__ = ["Invocation"]
 
 CONF = upstream.CONF
 _DIRECT_MODES = {"values", "updates"}
-# Config keys of a host (LangGraph's server) that takes part in running tasks.
-_HOST_KEYS = (
-    upstream.CONFIG_KEY_NODE_FINISHED,
-    upstream.CONFIG_KEY_RUNNER_SUBMIT,
-)
 
 
 class Invocation:
@@ -126,7 +121,11 @@ class Invocation:
                 # Not a task: a caller's stream of its own graph only is not for this one's events.
                 _drop_handlers(callbacks, upstream.streams_only_its_graph)
         if "ls_integration" not in callbacks.metadata:
-            callbacks.add_metadata({"ls_integration": "langgraph"})
+            if self.config.get("callbacks"):
+                callbacks.add_metadata({"ls_integration": "langgraph"})
+            else:  # the manager and its dicts are new
+                callbacks.metadata["ls_integration"] = "langgraph"
+                callbacks.inheritable_metadata["ls_integration"] = "langgraph"
         return callbacks
 
     def announcement(self) -> dict[str, Any]:
@@ -213,7 +212,8 @@ class Invocation:
                     or graph.cache_policy
                     or graph.node_error_handler_map
                     or upstream.CONFIG_KEY_STREAM in conf
-                    or any(key in conf for key in _HOST_KEYS)
+                    or upstream.CONFIG_KEY_NODE_FINISHED in conf
+                    or upstream.CONFIG_KEY_RUNNER_SUBMIT in conf
                 ),
             ),
         )
@@ -234,9 +234,9 @@ class Invocation:
 
     def _runtime(self, config: Any, put: Callable[[Any], None]) -> Runtime[Any]:
         conf = config[CONF]
-        parent = upstream.coerce_parent_runtime(
-            conf.get(upstream.CONFIG_KEY_RUNTIME, upstream.DEFAULT_RUNTIME)
-        )
+        parent = upstream.DEFAULT_RUNTIME
+        if (given := conf.get(upstream.CONFIG_KEY_RUNTIME)) is not None:
+            parent = upstream.coerce_parent_runtime(given)
         if "custom" in self.modes:
             writer = _custom_writer(put)
         elif upstream.CONFIG_KEY_STREAM in conf:

@@ -7,6 +7,7 @@ release in which it uses others is asked the long way.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import CodeType
 from typing import Any
 
@@ -107,7 +108,11 @@ def callback_manager(config: Any, *, is_async: bool) -> Any:
         if tags := config.get("tags"):
             manager.add_tags(tags)
         if metadata := config.get("metadata"):
-            manager.add_metadata(metadata)
+            if any(isinstance(value, Mapping) for value in metadata.values()):
+                manager.add_metadata(metadata)  # merges mappings, and copies them
+            else:
+                manager.metadata = dict(metadata)
+                manager.inheritable_metadata = dict(metadata)
         return manager
     make = (
         upstream.get_async_callback_manager_for_config

@@ -19,7 +19,7 @@ from langgraph.types import Command
 
 from langgraph_engine import upstream
 from langgraph_engine.protocol import TaskWrites
-from langgraph_engine.saving import SavingLoop
+from langgraph_engine.saving import SavingLoop, unsaved_id
 from langgraph_engine.task_config import ChannelMap
 
 if TYPE_CHECKING:
@@ -45,9 +45,7 @@ class StartingLoop(SavingLoop):
             Channels whose value the checkpoint doesn't hold and its history does.
         """
         if saved is None:
-            self.checkpoint_id = (
-                str(upstream.uuid6(clock_seq=-2)) if self.saves else self.unsaved_id()
-            )
+            self.checkpoint_id = str(upstream.uuid6(clock_seq=-2)) if self.saves else unsaved_id()
             self._loaded = None
             self.checkpoint_metadata = {"step": -2}
             self.pending_writes = []
@@ -258,13 +256,11 @@ class StartingLoop(SavingLoop):
         self, writes: deque[tuple[str, Any]], updated: set[str] | None
     ) -> set[str] | None:
         """Commit new input; tasks an earlier run left unfinished are dropped."""
-        dropped = self.run.plan(self.step, self.checkpoint_id, self.namespace, None)
-        updated = self.commit(
-            [
-                *(TaskWrites(task.path, task.name, (), task.triggers) for task in dropped.tasks),
-                TaskWrites((), upstream.INPUT, writes, ()),
-            ]
-        )
+        committed = [TaskWrites((), upstream.INPUT, writes, ())]
+        if self.previous_versions:
+            dropped = self.run.plan(self.step, self.checkpoint_id, self.namespace, None).tasks
+            committed += [TaskWrites(task.path, task.name, (), task.triggers) for task in dropped]
+        updated = self.commit(committed)
         self.updated = updated
         self.put_checkpoint({"source": "input"})
         return updated

@@ -214,9 +214,9 @@ def _writer(runnable: Any) -> tuple[Writer, AsyncWriter | None] | None:
         write = _channel_writer(runnable.writes)
         return None if write is None else (write, None)
     if type(runnable) is upstream.RunnableCallable:
-        branch = getattr(runnable.func, "__self__", None)
+        branch: Any = getattr(runnable.func, "__self__", None)
         if (
-            isinstance(branch, upstream.BranchSpec)
+            upstream.is_branch(branch)
             and runnable.func == branch._route
             and runnable.kwargs.keys() == {"writer", "reader"}
         ):
@@ -225,11 +225,11 @@ def _writer(runnable: Any) -> tuple[Writer, AsyncWriter | None] | None:
 
 
 def _channel_writer(entries: Sequence[Any]) -> Writer | None:
-    steps: list[tuple[Any, str | None, Any, bool]] = []  # mapper, channel, value, skip_none
-    control = upstream.control_branch
+    # mapper, channel (None: the mapper gives pairs), value, whether to skip None (or a plain dict)
+    steps: list[tuple[Any, str | None, Any, bool]] = []
     for entry in entries:
         if type(entry) is upstream.ChannelWriteTupleEntry:
-            steps.append((entry.mapper, None, entry.value, False))
+            steps.append((entry.mapper, None, entry.value, upstream.writes_control(entry.mapper)))
         elif type(entry) is upstream.ChannelWriteEntry and entry.channel != upstream.TASKS:
             steps.append((entry.mapper, entry.channel, entry.value, entry.skip_none))
         else:
@@ -237,17 +237,17 @@ def _channel_writer(entries: Sequence[Any]) -> Writer | None:
 
     def write(value: Any, task: LiveTask) -> Any:
         writes: list[tuple[str, Any]] = []
-        for mapper, channel, fixed, skip_none in steps:
+        for mapper, channel, fixed, skips in steps:
             given = value if fixed is _PASSTHROUGH else fixed
             if channel is None:
-                if mapper is control and type(given) is dict:
-                    continue  # only commands and sends say where to go
+                if skips and type(given) is dict:
+                    continue  # only commands and packets say where to go
                 if pairs := mapper(given):
                     writes.extend(pairs)
                 continue
             if mapper is not None:
                 given = mapper(given)
-            if given is upstream.SKIP_WRITE or (skip_none and given is None):
+            if given is upstream.SKIP_WRITE or (skips and given is None):
                 continue
             writes.append((channel, given))
         task.writes.extend(writes)
@@ -256,9 +256,7 @@ def _channel_writer(entries: Sequence[Any]) -> Writer | None:
     return write
 
 
-def _branch_writer(
-    branch: upstream.BranchSpec, writer: Any, reader: Any
-) -> tuple[Writer, AsyncWriter] | None:
+def _branch_writer(branch: Any, writer: Any, reader: Any) -> tuple[Writer, AsyncWriter] | None:
     if reader is None:
         return _Branch(branch, writer, None, None).pair()
     if not isinstance(reader, functools.partial) or reader.func is not upstream.ChannelRead.do_read:
@@ -273,7 +271,7 @@ class _Branch:
 
     __slots__ = ("_afunc", "_branch", "_func", "_mapper", "_merges", "_path", "_select", "_writer")
 
-    def __init__(self, branch: upstream.BranchSpec, writer: Any, select: Any, mapper: Any) -> None:
+    def __init__(self, branch: Any, writer: Any, select: Any, mapper: Any) -> None:
         self._branch, self._writer = branch, writer
         self._select, self._mapper = select, mapper
         self._merges = branch.input_schema is None

@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import queue
 import weakref
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -31,10 +31,15 @@ from langgraph_engine.stats import count_handed_back, count_native
 
 __all__ = ["METHODS", "Pregel"]
 
-# This module is always imported before anything is put into the class.
 _STOCK: dict[str, Callable[..., Any]] = {
     name: upstream.Pregel.__dict__[name] for name in ("invoke", "ainvoke", "stream", "astream")
 }
+
+
+def _stock(method: str) -> Callable[..., Any]:
+    """LangGraph's own method, whether or not ours is in its place."""
+    current = installation.current
+    return _STOCK[method] if current is None else current.originals[method]
 
 
 def _engine_for(graph: upstream.AnyPregel, method: str) -> Engine | None:
@@ -65,7 +70,7 @@ def stream(
 ) -> Iterator[Any]:
     engine = _engine_for(self, "stream")
     if engine is None:
-        return _STOCK["stream"](self, input, config, **kwargs)  # type: ignore[no-any-return]
+        return _stock("stream")(self, input, config, **kwargs)  # type: ignore[no-any-return]
     return _stream(self, engine, input, config, kwargs)
 
 
@@ -74,14 +79,14 @@ def astream(
 ) -> AsyncIterator[Any]:
     engine = _engine_for(self, "astream")
     if engine is None:
-        return _STOCK["astream"](self, input, config, **kwargs)  # type: ignore[no-any-return]
+        return _stock("astream")(self, input, config, **kwargs)  # type: ignore[no-any-return]
     return _astream(self, engine, input, config, kwargs)
 
 
 def invoke(self: upstream.AnyPregel, input: Any, config: Any = None, **kwargs: Any) -> Any:
     engine = _engine_for(self, "invoke")
     if engine is None:
-        return _STOCK["invoke"](self, input, config, **kwargs)
+        return _stock("invoke")(self, input, config, **kwargs)
     mode, version = _prepare_invoke(self, kwargs)
     if mode == "values" and version == "v1" and not _prints(self, kwargs):
         latest = Latest()
@@ -94,7 +99,7 @@ def invoke(self: upstream.AnyPregel, input: Any, config: Any = None, **kwargs: A
 async def ainvoke(self: upstream.AnyPregel, input: Any, config: Any = None, **kwargs: Any) -> Any:
     engine = _engine_for(self, "ainvoke")
     if engine is None:
-        return await _STOCK["ainvoke"](self, input, config, **kwargs)
+        return await _stock("ainvoke")(self, input, config, **kwargs)
     mode, version = _prepare_invoke(self, kwargs)
     if mode == "values" and version == "v1" and not _prints(self, kwargs):
         latest = Latest()
@@ -313,8 +318,11 @@ async def _astream(
             if chunks is None:
                 await _arun_supersteps(call, loop, put_threadsafe)
             else:
-                async for chunk in _astream_supersteps(call, loop, chunks, put_threadsafe):
-                    yield chunk
+                # Closed with this generator, not some time later: it has a task to end.
+                supersteps = _astream_supersteps(call, loop, chunks, put_threadsafe)
+                async with contextlib.aclosing(supersteps):
+                    async for chunk in supersteps:
+                        yield chunk
         await _aemit_lifecycle(call, loop)
         if chunks is not None:
             for chunk in call.output(chunks.get_nowait, asyncio.QueueEmpty):
@@ -349,7 +357,7 @@ async def _arun_supersteps(call: Invocation, loop: AsyncLoop, put_threadsafe: An
 
 async def _astream_supersteps(
     call: Invocation, loop: AsyncLoop, chunks: Any, put_threadsafe: Any
-) -> AsyncIterator[Any]:
+) -> AsyncGenerator[Any, None]:
     """Run to the end, giving chunks as they come."""
     waiter = _aprepare_runner(call, loop, chunks, put_threadsafe)
     waits = call.durability_mode == "sync"

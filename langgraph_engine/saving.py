@@ -7,6 +7,7 @@ between sync and async and is left to ``submit`` and the ``saver_*`` methods.
 
 from __future__ import annotations
 
+import itertools
 import logging
 import random
 import time
@@ -39,22 +40,18 @@ WritesT = Sequence[tuple[str, Any]]
 _randbits = random.Random().getrandbits  # noqa: S311 - not a secret
 
 
-class UnsavedIds:
-    """Ids in the form of a checkpoint's, for the checkpoints of a run that has no saver.
+_ticks = itertools.count(time.time_ns() // 100 + 0x01B21DD213814000)  # since 1582, as in a UUID
+_node = f"8000-{_randbits(48):012x}"
 
-    They differ from run to run and grow from step to step; nothing outlives the run to tell them
-    from those LangGraph would have drawn.
+
+def unsaved_id() -> str:
+    """An id in the form of a checkpoint's, for one of a run that has no saver.
+
+    They grow from call to call and are never given twice; nothing outlives the run to tell them from
+    those LangGraph would have drawn.
     """
-
-    __slots__ = ("_end", "_ticks")
-
-    def __init__(self) -> None:
-        self._ticks = time.time_ns() // 100 + 0x01B21DD213814000  # since 1582, as in a UUID
-        self._end = f"8000-{_randbits(48):012x}"
-
-    def __call__(self) -> str:
-        ticks = self._ticks = self._ticks + 1
-        return f"{ticks >> 28:08x}-{ticks >> 12 & 0xFFFF:04x}-6{ticks & 0xFFF:03x}-{self._end}"
+    ticks = next(_ticks)
+    return f"{ticks >> 28:08x}-{ticks >> 12 & 0xFFFF:04x}-6{ticks & 0xFFF:03x}-{_node}"
 
 
 @dataclass(slots=True)
@@ -164,7 +161,6 @@ class SavingLoop:
         self.written_task_ids: set[str] = set()
         self.error_write_futures: list[Any] = []
         self.lifecycle_events: deque[Any] = deque()
-        self.unsaved_id = UnsavedIds()
         self._place(config, stream)
         # Nobody will ask what was pending: a finished task only needs its writes.
         self.keeps_pending = self.saves or not self.quiet or self.cache is not None
@@ -408,7 +404,7 @@ class SavingLoop:
         """
         if not self.saves:
             if not exiting:
-                self.checkpoint_id = self.unsaved_id()
+                self.checkpoint_id = unsaved_id()
                 self.step += 1
             return
         if exiting and self.checkpoint_id == self.checkpoint_id_saved:

@@ -7,6 +7,7 @@ also what makes them replaceable in tests that freeze ids and clocks.
 
 from __future__ import annotations
 
+import sys
 from datetime import datetime, timezone
 from typing import Any, TypeAlias
 
@@ -86,8 +87,6 @@ from langgraph.callbacks import (
 from langgraph.channels.binop import _get_overwrite
 from langgraph.checkpoint.base.id import uuid6
 from langgraph.checkpoint.serde.types import _DeltaSnapshot
-from langgraph.graph._branch import BranchSpec
-from langgraph.graph.state import _control_branch
 from langgraph.pregel import main as pregel_main
 from langgraph.pregel._algo import (
     Call,
@@ -173,9 +172,22 @@ should_stop_others = _should_stop_others
 build_server_info = _build_server_info
 coerce_context = _coerce_context
 coerce_parent_runtime = _coerce_parent_runtime
-control_branch = _control_branch
 format_output = _output
 streams_only_its_graph = _streams_only_its_graph
+
+
+def is_branch(thing: Any) -> bool:
+    """Whether it is a conditional edge of a ``StateGraph``."""
+    # Importing ``langgraph.graph`` for this would import it under whoever is importing
+    # ``langgraph.pregel``; and where nobody imported it, there are no branches.
+    module = sys.modules.get("langgraph.graph._branch")
+    return module is not None and isinstance(thing, module.BranchSpec)
+
+
+def writes_control(mapper: Any) -> bool:
+    """Whether it is the writer of a ``StateGraph`` node that looks for commands and packets only."""
+    module = sys.modules.get("langgraph.graph.state")
+    return module is not None and mapper is module._control_branch  # noqa: SLF001
 
 
 def utc_now_iso() -> str:
@@ -231,7 +243,6 @@ __all__ = [
     "AsyncCallbackManagerForChainRun",
     "AsyncQueue",
     "BackgroundExecutor",
-    "BranchSpec",
     "Call",
     "CallbackManager",
     "CallbackManagerForChainRun",
@@ -269,7 +280,6 @@ __all__ = [
     "coerce_parent_runtime",
     "configure_callbacks",
     "configure_hooks",
-    "control_branch",
     "create_checkpoint",
     "empty_checkpoint",
     "ensure_config",
@@ -285,6 +295,7 @@ __all__ = [
     "get_sync_graph_callback_manager_for_config",
     "get_tracing_context",
     "identifier",
+    "is_branch",
     "is_stream_handler",
     "is_user_raised_cancelled",
     "is_xxh3_128_hexdigest",
@@ -314,4 +325,5 @@ __all__ = [
     "utc_now_iso",
     "uuid6",
     "var_child_runnable_config",
+    "writes_control",
 ]

@@ -32,12 +32,15 @@ class Profile:
         rounds: Turns of every engine per case.
         turn: Seconds one turn should take.
         warm_up: Seconds each engine runs a case before its first turn.
+        clock: ``wall``, or ``cpu`` for the time of the worker's own threads, on a machine that is
+            busy with other things.
     """
 
     name: str
     rounds: int
     turn: float
     warm_up: float
+    clock: str = "wall"
 
 
 FULL: Final = Profile("full", rounds=15, turn=0.15, warm_up=0.5)
@@ -106,9 +109,9 @@ class _Worker:
             raise WorkerError(answer["error"])
         return answer
 
-    def seconds_per_run(self, runs: int) -> float:
+    def seconds_per_run(self, runs: int, clock: str = "wall") -> float:
         """Time some runs in a row."""
-        return float(self.ask("time", runs=runs)["seconds"]) / runs
+        return float(self.ask("time", runs=runs, clock=clock)["seconds"]) / runs
 
     def close(self) -> None:
         """End the process: it stops when its input does."""
@@ -172,7 +175,7 @@ def _measure_case(case: Case, workers: Sequence[_Worker], profile: Profile) -> l
         runs[worker.engine] = _fitting(profile.turn, warm)
 
     def turn(worker: _Worker) -> None:
-        per_run = worker.seconds_per_run(runs[worker.engine])
+        per_run = worker.seconds_per_run(runs[worker.engine], profile.clock)
         seconds[worker.engine].append(per_run / units)
 
     def drop(worker: _Worker) -> None:

@@ -101,6 +101,7 @@ def document(summed: Iterable[Line], profile: Profile) -> dict[str, Any]:
         "format": _FORMAT,
         "profile": profile.name,
         "rounds": profile.rounds,
+        "clock": profile.clock,
         "machine": _machine(),
         "versions": _versions(),
         "results": [

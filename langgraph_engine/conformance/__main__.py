@@ -11,8 +11,8 @@ from pathlib import Path
 __all__ = ["main", "options", "pytest_arguments"]
 
 _SUITE = Path(__file__).with_name("suite")
-_TIMEOUT = 600
-"""Seconds a test may take, when pytest-timeout is installed."""
+_TIMEOUTS = {"quick": 600, "long": 14_400}
+"""Seconds a test may take in each profile, when pytest-timeout is installed."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,7 +38,7 @@ def options(arguments: Sequence[str] | None) -> tuple[argparse.Namespace, list[s
     parser.add_argument("--engine", default="python", help="registered name, or module:attribute")
     parser.add_argument("--json", type=Path, help="write the results to this file")
     parser.add_argument("--scenarios", type=Path, help="folder of scenario files")
-    parser.add_argument("--profile", default="quick", choices=("quick", "long"))
+    parser.add_argument("--profile", default="quick", choices=sorted(_TIMEOUTS))
     parser.add_argument("--found", type=Path, help="folder for what property tests find")
     return parser.parse_known_args(arguments)
 
@@ -75,7 +75,7 @@ def pytest_arguments(chosen: argparse.Namespace, rest: Sequence[str]) -> list[st
         if value is not None:
             arguments.append(f"--conformance-{name}={value.absolute()}")
     if find_spec("pytest_timeout") is not None:
-        arguments.append(f"--timeout={_TIMEOUT}")
+        arguments.append(f"--timeout={_TIMEOUTS[chosen.profile]}")
     return [*arguments, *rest]
 
 

@@ -64,7 +64,7 @@ def run(
 
 
 def _arguments(settings: Settings, workers: int) -> list[str]:
-    arguments = ["-p", "engine_under_test", "-p", "no:cacheprovider", "-q", "--tb=short"]
+    arguments = ["-p", "suite_on_engine", "-p", "no:cacheprovider", "-q", "--tb=short"]
     # The suite's own options print full traces and timings of no use here.
     arguments += ["-o", "addopts=--strict-markers --strict-config", "--disable-warnings"]
     arguments += ["--no-summary", f"--timeout={settings.timeout}", "--color=no"]

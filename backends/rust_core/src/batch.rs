@@ -89,7 +89,11 @@ impl<'p, V> Batch<'p, V> {
             },
         };
         let first = u32::try_from(self.triggers.len()).expect("fewer than 2^32 triggers");
-        self.tasks.push(BatchTask { path, node, triggers: Triggers::Listed { first, count: 0 } });
+        self.tasks.push(BatchTask {
+            path,
+            node,
+            triggers: Triggers::Listed { first, count: 0 },
+        });
     }
 
     /// The task was triggered by the triggers of its node (which must be one of the program's).
@@ -134,7 +138,9 @@ impl<'p, V> Batch<'p, V> {
 
     fn label(&self, channel: ChannelId, label: Option<&str>) -> Label {
         label.map_or(Label::None, |label| {
-            self.program.kind(channel).label(Some(label), |name| self.program.node(name))
+            self.program
+                .kind(channel)
+                .label(Some(label), |name| self.program.node(name))
         })
     }
 
@@ -145,7 +151,11 @@ impl<'p, V> Batch<'p, V> {
 
     fn push(&mut self, channel: ChannelId, written: Option<Written<V>>) {
         debug_assert!(self.program.owns(channel));
-        self.writes.push(Write { task: self.current(), channel, written });
+        self.writes.push(Write {
+            task: self.current(),
+            channel,
+            written,
+        });
     }
 
     fn order(&self) -> Option<Vec<usize>> {
@@ -164,8 +174,10 @@ impl<'p, V> Batch<'p, V> {
             }
             self.writes.sort_by_key(|write| place[write.task as usize]);
             self.unknown.sort_by_key(|(task, _)| place[*task as usize]);
-            let mut tasks: Vec<(usize, BatchTask)> =
-                place.into_iter().zip(std::mem::take(&mut self.tasks)).collect();
+            let mut tasks: Vec<(usize, BatchTask)> = place
+                .into_iter()
+                .zip(std::mem::take(&mut self.tasks))
+                .collect();
             tasks.sort_unstable_by_key(|(place, _)| *place);
             self.tasks = tasks.into_iter().map(|(_, task)| task).collect();
         }
@@ -173,7 +185,11 @@ impl<'p, V> Batch<'p, V> {
             tasks: self.tasks,
             triggers: self.triggers,
             groups: grouped(self.writes),
-            unknown: self.unknown.into_iter().map(|(task, name)| (task as usize, name)).collect(),
+            unknown: self
+                .unknown
+                .into_iter()
+                .map(|(task, name)| (task as usize, name))
+                .collect(),
         }
     }
 }
@@ -197,20 +213,24 @@ impl<V> ReadWrites<V> {
     /// The writes of a batch, whatever its tasks.
     #[must_use]
     pub fn of(batch: Batch<'_, V>) -> Self {
-        ReadWrites { groups: grouped(batch.writes) }
+        ReadWrites {
+            groups: grouped(batch.writes),
+        }
     }
 }
 
 impl<V> Sorted<V> {
     /// Whether a superstep passed: a batch without triggers is input, not a step.
     pub(crate) fn step_passed(&self, program: &Program) -> bool {
-        self.tasks.iter().any(|task| match (&task.triggers, &task.node) {
-            (Triggers::Own, OwnedNode::Known(node)) => {
-                !program.nodes[node.index()].sorted_triggers.is_empty()
-            }
-            (Triggers::Own, OwnedNode::Named(_)) => false,
-            (Triggers::Listed { count, .. }, _) => *count > 0,
-        })
+        self.tasks
+            .iter()
+            .any(|task| match (&task.triggers, &task.node) {
+                (Triggers::Own, OwnedNode::Known(node)) => {
+                    !program.nodes[node.index()].sorted_triggers.is_empty()
+                }
+                (Triggers::Own, OwnedNode::Named(_)) => false,
+                (Triggers::Listed { count, .. }, _) => *count > 0,
+            })
     }
 
     /// The channels among the triggers whose kind cares, in the graph's order.
@@ -224,7 +244,10 @@ impl<V> Sorted<V> {
         for task in &self.tasks {
             match (task.triggers, &task.node) {
                 (Triggers::Own, OwnedNode::Known(node)) => {
-                    program.nodes[node.index()].sorted_triggers.iter().for_each(|id| note(*id));
+                    program.nodes[node.index()]
+                        .sorted_triggers
+                        .iter()
+                        .for_each(|id| note(*id));
                 }
                 (Triggers::Own, OwnedNode::Named(_)) => {}
                 (Triggers::Listed { first, count }, _) => {

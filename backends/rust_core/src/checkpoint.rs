@@ -13,8 +13,15 @@ impl<V: Clone> Run<V> {
     }
 
     /// The values of the channels that have a version and a value, in the graph's order.
-    pub fn saved_values(&self, dialogue: &mut Dialogue<V>) -> Looked<V, Vec<(ChannelId, Saved<V>)>> {
-        let owned = self.versions.iter().map(|(id, _)| *id).filter(|id| self.program.owns(*id));
+    pub fn saved_values(
+        &self,
+        dialogue: &mut Dialogue<V>,
+    ) -> Looked<V, Vec<(ChannelId, Saved<V>)>> {
+        let owned = self
+            .versions
+            .iter()
+            .map(|(id, _)| *id)
+            .filter(|id| self.program.owns(*id));
         let mut channels: Vec<ChannelId> = owned.collect();
         channels.sort_unstable();
         dialogue.run(|dialogue| {
@@ -38,9 +45,9 @@ impl<V: Clone> Run<V> {
         &self,
     ) -> impl ExactSizeIterator<Item = (NodeId, impl ExactSizeIterator<Item = (ChannelId, &Version)>)>
     {
-        self.seen.iter().map(|(node, seen)| {
-            (*node, seen.iter().map(|(id, version)| (*id, version)))
-        })
+        self.seen
+            .iter()
+            .map(|(node, seen)| (*node, seen.iter().map(|(id, version)| (*id, version))))
     }
 
     fn saved(
@@ -51,7 +58,11 @@ impl<V: Clone> Run<V> {
         match (self.program.kind(channel), self.states.get(&channel)) {
             (Kind::Custom, Some(State::Value(object))) => {
                 let call = CustomCall::Checkpoint;
-                let question = || Request::Custom { channel, object: object.clone(), call };
+                let question = || Request::Custom {
+                    channel,
+                    object: object.clone(),
+                    call,
+                };
                 Ok(dialogue.ask(question)?.optional()?.map(Saved::Value))
             }
             (kind, state) => Ok(kind.save(state)),

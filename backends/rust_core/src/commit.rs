@@ -192,7 +192,12 @@ impl<V: Clone> Run<V> {
 
     /// Everything worked: marks what the tasks' nodes have seen, and stores the staged states.
     fn store(&mut self, commit: Commit<V>) -> Committed<V> {
-        let Sorted { tasks, triggers, unknown, .. } = commit.sorted;
+        let Sorted {
+            tasks,
+            triggers,
+            unknown,
+            ..
+        } = commit.sorted;
         let program = std::sync::Arc::clone(&self.program);
         for task in tasks {
             let node = self.intern_node(match &task.node {
@@ -208,7 +213,10 @@ impl<V: Clone> Run<V> {
             };
             match task.triggers {
                 Triggers::Own => {
-                    program.nodes[node.index()].sorted_triggers.iter().for_each(|id| mark(*id));
+                    program.nodes[node.index()]
+                        .sorted_triggers
+                        .iter()
+                        .for_each(|id| mark(*id));
                 }
                 Triggers::Listed { first, count } => {
                     for trigger in &triggers[first as usize..(first + count) as usize] {
@@ -240,7 +248,11 @@ impl<V: Clone> Run<V> {
                 Change::More(more) => self.extend(channel, more),
             }
         }
-        Committed { updated, unknown, retired: Retired(retired) }
+        Committed {
+            updated,
+            unknown,
+            retired: Retired(retired),
+        }
     }
 
     fn extend(&mut self, channel: ChannelId, more: State<V>) {
@@ -314,7 +326,8 @@ impl<V: Clone> Commit<V> {
             Phase::Update if self.step_passed => {
                 let staged = &self.staged;
                 let is_updated = |id: &ChannelId| staged.get(*id).is_some_and(|it| it.updated);
-                self.queue.extend(run.fleeting.iter().filter(|id| !is_updated(id)));
+                self.queue
+                    .extend(run.fleeting.iter().filter(|id| !is_updated(id)));
                 Phase::Forget
             }
             Phase::Forget if !self.triggers_anything(&run.program) => {
@@ -327,17 +340,30 @@ impl<V: Clone> Commit<V> {
 
     fn triggers_anything(&self, program: &Program) -> bool {
         let may_trigger = |id: ChannelId| program.channels[id.index()].may_trigger.is_some();
-        self.staged.iter().any(|(id, staged)| staged.updated && may_trigger(*id))
+        self.staged
+            .iter()
+            .any(|(id, staged)| staged.updated && may_trigger(*id))
     }
 
     fn consume(&mut self, run: &Run<V>, channel: ChannelId) -> Option<Request<V>> {
         let kind = run.program.kind(channel);
         if matches!(kind, Kind::Custom) {
-            return self.ask(run, channel, CustomCall::Consume, Awaiting::Consumed(channel));
+            return self.ask(
+                run,
+                channel,
+                CustomCall::Consume,
+                Awaiting::Consumed(channel),
+            );
         }
         let change = kind.consume(self.current(run, channel));
         if !matches!(change, Change::Same) {
-            self.staged.set(channel, Staged { change, updated: false });
+            self.staged.set(
+                channel,
+                Staged {
+                    change,
+                    updated: false,
+                },
+            );
         }
         None
     }
@@ -350,7 +376,10 @@ impl<V: Clone> Commit<V> {
     ) -> Result<Option<Request<V>>, Refusal<V>> {
         let kind = run.program.kind(channel);
         let state = self.current(run, channel);
-        match kind.update(state, writes).map_err(|refused| refusal(run, channel, refused))? {
+        match kind
+            .update(state, writes)
+            .map_err(|refused| refusal(run, channel, refused))?
+        {
             Update::Change(change) => {
                 self.apply(kind, channel, change);
                 Ok(None)
@@ -361,7 +390,11 @@ impl<V: Clone> Commit<V> {
                     _ => None,
                 };
                 self.awaiting = Some(Awaiting::Folded(channel));
-                Ok(Some(Request::Fold { channel, base, values }))
+                Ok(Some(Request::Fold {
+                    channel,
+                    base,
+                    values,
+                }))
             }
             Update::Custom(values) => {
                 let call = CustomCall::Update(values);
@@ -411,7 +444,13 @@ impl<V: Clone> Commit<V> {
             }
             Awaiting::Folded(channel) => {
                 let change = Change::To(State::Value(answer.value()?));
-                self.staged.set(channel, Staged { change, updated: true });
+                self.staged.set(
+                    channel,
+                    Staged {
+                        change,
+                        updated: true,
+                    },
+                );
                 Ok(None)
             }
             Awaiting::Consumed(channel) => {
@@ -424,7 +463,10 @@ impl<V: Clone> Commit<V> {
                 if !answer.flag()? {
                     return Ok(None);
                 }
-                let updated = self.staged.get(channel).is_some_and(|staged| staged.updated);
+                let updated = self
+                    .staged
+                    .get(channel)
+                    .is_some_and(|staged| staged.updated);
                 self.stage_object(channel, updated);
                 let awaiting = Awaiting::Available(channel);
                 Ok(self.ask(run, channel, CustomCall::IsAvailable, awaiting))
@@ -447,7 +489,13 @@ impl<V: Clone> Commit<V> {
 
     /// A custom channel changed: its object is the one the run has, so nothing is stored.
     fn stage_object(&mut self, channel: ChannelId, updated: bool) {
-        self.staged.set(channel, Staged { change: Change::Same, updated });
+        self.staged.set(
+            channel,
+            Staged {
+                change: Change::Same,
+                updated,
+            },
+        );
     }
 
     fn ask(
@@ -464,10 +512,18 @@ impl<V: Clone> Commit<V> {
             self.after_copy = Some((call, awaiting));
             self.awaiting = Some(Awaiting::Copied(channel));
             let call = CustomCall::Copy;
-            return Some(Request::Custom { channel, object: object.clone(), call });
+            return Some(Request::Custom {
+                channel,
+                object: object.clone(),
+                call,
+            });
         }
         self.awaiting = Some(awaiting);
-        Some(Request::Custom { channel, object: object.clone(), call })
+        Some(Request::Custom {
+            channel,
+            object: object.clone(),
+            call,
+        })
     }
 
     fn apply(&mut self, kind: &Kind, channel: ChannelId, change: Change<V>) {
@@ -477,8 +533,11 @@ impl<V: Clone> Commit<V> {
             Change::To(state) => kind.available(Some(state)),
             Change::More(_) => true,
         };
-        let updated =
-            available || self.staged.get(channel).is_some_and(|staged| staged.updated);
+        let updated = available
+            || self
+                .staged
+                .get(channel)
+                .is_some_and(|staged| staged.updated);
         self.staged.set(channel, Staged { change, updated });
     }
 
@@ -504,7 +563,12 @@ pub(crate) fn refusal<V: Clone>(
         ErrorKind::BarrierName => {
             format!("channel '{name}' was sent a name it doesn't wait for")
         }
-        _ => format!("channel '{name}' takes one value a superstep, and was written more than once"),
+        _ => {
+            format!("channel '{name}' takes one value a superstep, and was written more than once")
+        }
     };
-    Refusal { error: Error::of_channel(refused.kind, name, message), value: refused.value }
+    Refusal {
+        error: Error::of_channel(refused.kind, name, message),
+        value: refused.value,
+    }
 }

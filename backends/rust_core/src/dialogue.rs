@@ -98,7 +98,10 @@ impl<V> Answer<V> {
 }
 
 pub(crate) fn wrong(expected: &str) -> Error {
-    Error::new(ErrorKind::WrongAnswer, format!("the engine asked for {expected}, and got no such answer"))
+    Error::new(
+        ErrorKind::WrongAnswer,
+        format!("the engine asked for {expected}, and got no such answer"),
+    )
 }
 
 /// Where an operation got to: a question to answer first, or its result.
@@ -120,7 +123,11 @@ pub struct Dialogue<V> {
 
 impl<V> Default for Dialogue<V> {
     fn default() -> Self {
-        Dialogue { answers: Vec::new(), replayed: 0, question: None }
+        Dialogue {
+            answers: Vec::new(),
+            replayed: 0,
+            question: None,
+        }
     }
 }
 
@@ -168,7 +175,10 @@ impl<V: Clone> Dialogue<V> {
             Ok(result) => Ok(Step::Done(result)),
             Err(Halt::Error(error)) => Err(error),
             Err(Halt::Ask) => {
-                let question = self.question.take().expect("a halt to ask leaves its question");
+                let question = self
+                    .question
+                    .take()
+                    .expect("a halt to ask leaves its question");
                 Ok(Step::Ask(question))
             }
         }
@@ -189,7 +199,9 @@ mod tests {
             let step = dialogue.run(|dialogue| {
                 let mut sum = 0;
                 for channel in 0..3 {
-                    let question = || Request::Initial { channel: ChannelId(channel) };
+                    let question = || Request::Initial {
+                        channel: ChannelId(channel),
+                    };
                     sum += dialogue.ask(question)?.value()?;
                 }
                 Ok(sum)
@@ -210,7 +222,9 @@ mod tests {
         let mut dialogue = Dialogue::default();
         dialogue.answer(Answer::<u8>::Flag(true));
         let step = dialogue.run(|dialogue| {
-            let question = || Request::Initial { channel: ChannelId(0) };
+            let question = || Request::Initial {
+                channel: ChannelId(0),
+            };
             Ok(dialogue.ask(question)?.value()?)
         });
         assert!(step.is_err());

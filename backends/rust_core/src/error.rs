@@ -109,7 +109,11 @@ pub struct Error {
 impl Error {
     /// An error about no channel in particular.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Error { kind, message: message.into(), context: Context::default() }
+        Error {
+            kind,
+            message: message.into(),
+            context: Context::default(),
+        }
     }
 
     /// An error about one channel.
@@ -117,7 +121,9 @@ impl Error {
         Error {
             kind,
             message: message.into(),
-            context: Context { channel: Some(channel.to_owned()) },
+            context: Context {
+                channel: Some(channel.to_owned()),
+            },
         }
     }
 }

@@ -1,5 +1,7 @@
 //! A graph as plain data: what a host hands over to be compiled.
 
+use crate::error::{Error, ErrorKind};
+
 /// What a channel does with the values written to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -61,11 +63,37 @@ impl ChannelKind {
         "tasks",
         "custom",
     ];
+}
 
-    /// The kind the protocol calls `name`, with the parameters that kind has.
-    #[must_use]
-    pub fn named(name: &str, guard: bool, accumulate: bool, names: Vec<String>) -> Option<Self> {
-        Some(match name {
+/// One channel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChannelSpec {
+    /// Its key in the graph.
+    pub name: String,
+    /// What it does with writes.
+    pub kind: ChannelKind,
+}
+
+/// The parameters a protocol's channel may have; each kind takes those it knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parameters {
+    /// `ephemeral_value`, `untracked_value`: refuse a second write in one superstep.
+    pub guard: bool,
+    /// `topic`: keep values across supersteps.
+    pub accumulate: bool,
+    /// Barriers: the names awaited.
+    pub names: Vec<String>,
+}
+
+impl ChannelSpec {
+    /// A channel of the kind the protocol calls `kind`.
+    pub fn named(name: &str, kind: &str, parameters: Parameters) -> Result<Self, Error> {
+        let Parameters {
+            guard,
+            accumulate,
+            names,
+        } = parameters;
+        let kind = match kind {
             "last_value" => ChannelKind::LastValue,
             "last_value_after_finish" => ChannelKind::LastValueAfterFinish,
             "any_value" => ChannelKind::AnyValue,
@@ -77,18 +105,16 @@ impl ChannelKind {
             "named_barrier" => ChannelKind::NamedBarrier { names },
             "named_barrier_after_finish" => ChannelKind::NamedBarrierAfterFinish { names },
             "custom" => ChannelKind::Custom,
-            _ => return None,
+            _ => {
+                let message = format!("channel '{name}' has unknown kind '{kind}'");
+                return Err(Error::of_channel(ErrorKind::BadGraph, name, message));
+            }
+        };
+        Ok(ChannelSpec {
+            name: name.to_owned(),
+            kind,
         })
     }
-}
-
-/// One channel.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ChannelSpec {
-    /// Its key in the graph.
-    pub name: String,
-    /// What it does with writes.
-    pub kind: ChannelKind,
 }
 
 /// The channels making up a node's input.
@@ -126,13 +152,25 @@ pub struct Graph {
 
 #[cfg(test)]
 mod tests {
-    use super::ChannelKind;
+    use super::{ChannelKind, ChannelSpec, Parameters};
+
+    fn named(kind: &str) -> Result<ChannelSpec, String> {
+        let parameters = Parameters {
+            guard: true,
+            accumulate: false,
+            names: vec![],
+        };
+        ChannelSpec::named("c", kind, parameters).map_err(|error| error.message)
+    }
 
     #[test]
     fn every_kind_of_the_protocol_has_rules() {
-        for name in ChannelKind::NAMES {
-            assert!(ChannelKind::named(name, true, false, vec![]).is_some(), "{name}");
+        for kind in ChannelKind::NAMES {
+            assert!(named(kind).is_ok(), "{kind}");
         }
-        assert_eq!(ChannelKind::named("delta", true, false, vec![]), None);
+        assert_eq!(
+            named("delta"),
+            Err("channel 'c' has unknown kind 'delta'".into())
+        );
     }
 }

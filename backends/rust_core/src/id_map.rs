@@ -17,7 +17,10 @@ pub(crate) struct IdMap<I, T> {
 
 impl<I, T> Default for IdMap<I, T> {
     fn default() -> Self {
-        IdMap { entries: Vec::new(), index: None }
+        IdMap {
+            entries: Vec::new(),
+            index: None,
+        }
     }
 }
 
@@ -28,7 +31,10 @@ impl<I: Id, T> IdMap<I, T> {
 
     fn position(&self, id: I) -> Option<usize> {
         match &self.index {
-            None => self.entries.iter().position(|(other, _)| other.index() == id.index()),
+            None => self
+                .entries
+                .iter()
+                .position(|(other, _)| other.index() == id.index()),
             Some(index) => index.get(&id.index()).copied(),
         }
     }
@@ -59,7 +65,11 @@ impl<I: Id, T> IdMap<I, T> {
         if let Some(index) = &mut self.index {
             index.insert(id.index(), at);
         } else if self.entries.len() > SEARCHED {
-            let index = self.entries.iter().enumerate().map(|(at, (id, _))| (id.index(), at));
+            let index = self
+                .entries
+                .iter()
+                .enumerate()
+                .map(|(at, (id, _))| (id.index(), at));
             self.index = Some(Box::new(index.collect()));
         }
     }

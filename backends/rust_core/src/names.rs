@@ -49,14 +49,20 @@ pub(crate) struct Strangers {
 
 impl Strangers {
     pub(crate) fn after(first: usize) -> Self {
-        Strangers { first, names: Vec::new(), numbers: FxHashMap::default() }
+        Strangers {
+            first,
+            names: Vec::new(),
+            numbers: FxHashMap::default(),
+        }
     }
 
     pub(crate) fn find<I: Id>(&self, name: &str) -> Option<I> {
         if self.names.is_empty() {
             return None;
         }
-        self.numbers.get(name).map(|&number| I::from_index(self.first + number))
+        self.numbers
+            .get(name)
+            .map(|&number| I::from_index(self.first + number))
     }
 
     pub(crate) fn intern<I: Id>(&mut self, name: &str) -> I {

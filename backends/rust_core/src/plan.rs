@@ -98,7 +98,12 @@ impl<V: Clone> Run<V> {
         let mut ids = TaskIds::of(superstep.checkpoint_id, self.format)?;
         let own = Own::of(superstep, name);
         let parts = parts.iter().map(|part| part.as_bytes());
-        let id = ids.make(own.head().into_iter().chain([name.as_bytes(), PUSH.as_bytes()]).chain(parts));
+        let id = ids.make(
+            own.head()
+                .into_iter()
+                .chain([name.as_bytes(), PUSH.as_bytes()])
+                .chain(parts),
+        );
         Ok((id, own.namespace(id)))
     }
 
@@ -110,7 +115,10 @@ impl<V: Clone> Run<V> {
     ) -> Result<Plan<V>, Halt> {
         let program = &*self.program;
         let mut ids = TaskIds::of(superstep.checkpoint_id, self.format)?;
-        let mut plan = Plan { tasks: Vec::new(), ignored: Vec::new() };
+        let mut plan = Plan {
+            tasks: Vec::new(),
+            ignored: Vec::new(),
+        };
         self.plan_packets(superstep, &mut ids, &mut plan);
         if self.versions.is_empty() {
             return Ok(plan);
@@ -124,14 +132,23 @@ impl<V: Clone> Run<V> {
                 let own = Own::of(superstep, &node.name);
                 let task = ids.make(own.head().into_iter().chain([&*node.pull_tail]));
                 let namespace = own.namespace(task);
-                plan.tasks.push(Task { id: task, node: id, origin: Origin::Pull, input, namespace });
+                plan.tasks.push(Task {
+                    id: task,
+                    node: id,
+                    origin: Origin::Pull,
+                    input,
+                    namespace,
+                });
             }
         }
         Ok(plan)
     }
 
     fn plan_packets(&self, superstep: Superstep<'_>, ids: &mut TaskIds, plan: &mut Plan<V>) {
-        let state = self.program.tasks.and_then(|channel| self.states.get(&channel));
+        let state = self
+            .program
+            .tasks
+            .and_then(|channel| self.states.get(&channel));
         let Some(State::Packets(packets)) = state else {
             return;
         };
@@ -148,7 +165,11 @@ impl<V: Clone> Run<V> {
             if node.runs {
                 let own = Own::of(superstep, &node.name);
                 let digits = Digits::of(index as i64);
-                let task = ids.make(own.head().into_iter().chain([&*node.push_tail, digits.bytes()]));
+                let task = ids.make(
+                    own.head()
+                        .into_iter()
+                        .chain([&*node.push_tail, digits.bytes()]),
+                );
                 plan.tasks.push(Task {
                     id: task,
                     node: id,
@@ -165,13 +186,18 @@ impl<V: Clone> Run<V> {
     fn candidates(&self, updated: Option<&[ChannelId]>) -> SmallVec<[NodeId; 8]> {
         let program: &Program = &self.program;
         let Some(updated) = updated.filter(|_| program.knows_triggers) else {
-            let woken = self.states.keys().flat_map(|id| &program.channels[id.index()].wakes);
+            let woken = self
+                .states
+                .keys()
+                .flat_map(|id| &program.channels[id.index()].wakes);
             let mut nodes: SmallVec<[NodeId; 8]> = woken.copied().collect();
             nodes.sort_unstable();
             nodes.dedup();
             return nodes;
         };
-        let may = updated.iter().filter_map(|id| program.channels[id.index()].may_trigger.as_deref());
+        let may = updated
+            .iter()
+            .filter_map(|id| program.channels[id.index()].may_trigger.as_deref());
         let mut nodes: SmallVec<[NodeId; 8]> = may.flatten().copied().collect();
         if nodes.len() > 1 {
             nodes.sort_unstable_by_key(|id| program.rank(*id));
@@ -205,11 +231,7 @@ impl<V: Clone> Run<V> {
     }
 
     /// What a node would be given; `None` if the one channel it reads is empty.
-    fn input(
-        &self,
-        node: &Node,
-        dialogue: &mut Dialogue<V>,
-    ) -> Result<Option<TaskInput<V>>, Halt> {
+    fn input(&self, node: &Node, dialogue: &mut Dialogue<V>) -> Result<Option<TaskInput<V>>, Halt> {
         match &node.input {
             Input::One(channel) => Ok(self.look(*channel, dialogue)?.map(TaskInput::One)),
             Input::Many(channels) => {
@@ -236,7 +258,11 @@ impl<V: Clone> Run<V> {
         match (self.program.kind(channel), self.states.get(&channel)) {
             (Kind::Custom, Some(State::Value(object))) => {
                 let call = CustomCall::Get;
-                let question = || Request::Custom { channel, object: object.clone(), call };
+                let question = || Request::Custom {
+                    channel,
+                    object: object.clone(),
+                    call,
+                };
                 Ok(dialogue.ask(question)?.optional()?.map(Shown::Value))
             }
             (kind, Some(state)) => Ok(Some(kind.get(state))),
@@ -254,13 +280,22 @@ struct Own<'a> {
 
 impl<'a> Own<'a> {
     fn of(superstep: Superstep<'a>, name: &'a str) -> Self {
-        Own { namespace: superstep.namespace, name, step: Digits::of(superstep.step) }
+        Own {
+            namespace: superstep.namespace,
+            name,
+            step: Digits::of(superstep.step),
+        }
     }
 
     /// `parent|name` (`name` at the root), then the step.
     fn head(&self) -> [&[u8]; 4] {
         let bar: &[u8] = if self.namespace.is_empty() { b"" } else { b"|" };
-        [self.namespace.as_bytes(), bar, self.name.as_bytes(), self.step.bytes()]
+        [
+            self.namespace.as_bytes(),
+            bar,
+            self.name.as_bytes(),
+            self.step.bytes(),
+        ]
     }
 
     fn namespace(&self, id: TaskId) -> String {

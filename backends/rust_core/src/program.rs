@@ -101,9 +101,16 @@ impl Program {
             }
             let kind = Kind::compile(spec.kind);
             if matches!(kind, Kind::Tasks(_)) && tasks.replace(id).is_some() {
-                return Err(bad_graph(format!("channel '{name}' is a second one of kind 'tasks'")));
+                return Err(bad_graph(format!(
+                    "channel '{name}' is a second one of kind 'tasks'"
+                )));
             }
-            channels.push(Channel { name, kind, may_trigger: None, wakes: Vec::new() });
+            channels.push(Channel {
+                name,
+                kind,
+                may_trigger: None,
+                wakes: Vec::new(),
+            });
         }
 
         let mut node_ids: FxHashMap<Box<str>, NodeId> = FxHashMap::default();
@@ -111,10 +118,17 @@ impl Program {
         for (index, spec) in graph.nodes.into_iter().enumerate() {
             let find = |name: &String| {
                 channel_ids.get(name.as_str()).copied().ok_or_else(|| {
-                    bad_graph(format!("node '{}' names unknown channel '{name}'", spec.name))
+                    bad_graph(format!(
+                        "node '{}' names unknown channel '{name}'",
+                        spec.name
+                    ))
                 })
             };
-            let triggers = spec.triggers.iter().map(find).collect::<Result<Box<[_]>, _>>()?;
+            let triggers = spec
+                .triggers
+                .iter()
+                .map(find)
+                .collect::<Result<Box<[_]>, _>>()?;
             let input = match &spec.reads {
                 Reads::One(name) => Input::One(find(name)?),
                 Reads::Many(names) => {
@@ -153,14 +167,20 @@ impl Program {
         let knows_triggers = !graph.trigger_to_nodes.is_empty();
         for (channel, names) in graph.trigger_to_nodes {
             if let Some(id) = channel_ids.get(channel.as_str()) {
-                let known = names.iter().filter_map(|name| node_ids.get(name.as_str()).copied());
+                let known = names
+                    .iter()
+                    .filter_map(|name| node_ids.get(name.as_str()).copied());
                 channels[id.index()].may_trigger = Some(known.collect());
             }
         }
 
         let which = |test: fn(&Kind) -> bool| {
-            let ids = channels.iter().enumerate().filter(|(_, channel)| test(&channel.kind));
-            ids.map(|(index, _)| ChannelId::from_index(index)).collect::<Vec<_>>()
+            let ids = channels
+                .iter()
+                .enumerate()
+                .filter(|(_, channel)| test(&channel.kind));
+            ids.map(|(index, _)| ChannelId::from_index(index))
+                .collect::<Vec<_>>()
         };
         Ok(Program {
             waiting: which(Kind::waits),
@@ -255,7 +275,8 @@ impl Program {
 
     pub(crate) fn panic_if_injected(&self, point: PanicPoint) {
         if self.panic_point.load(Ordering::Relaxed) == point as u8 {
-            self.panic_point.store(PanicPoint::Never as u8, Ordering::Relaxed);
+            self.panic_point
+                .store(PanicPoint::Never as u8, Ordering::Relaxed);
             panic!("injected by a test: {point:?}");
         }
     }
@@ -294,7 +315,10 @@ mod tests {
     use crate::names::{ChannelId, NodeId};
 
     fn channel(name: &str, kind: ChannelKind) -> ChannelSpec {
-        ChannelSpec { name: name.into(), kind }
+        ChannelSpec {
+            name: name.into(),
+            kind,
+        }
     }
 
     fn node(name: &str, triggers: &[&str]) -> NodeSpec {
@@ -315,21 +339,38 @@ mod tests {
     #[test]
     fn a_graph_that_contradicts_itself_is_refused() {
         let a = || channel("a", ChannelKind::LastValue);
-        let twice = Graph { channels: vec![a(), a()], ..Graph::default() };
+        let twice = Graph {
+            channels: vec![a(), a()],
+            ..Graph::default()
+        };
         assert_eq!(refused(twice), "channel 'a' is listed twice");
-        let unknown = Graph { nodes: vec![node("n", &["a"])], ..Graph::default() };
+        let unknown = Graph {
+            nodes: vec![node("n", &["a"])],
+            ..Graph::default()
+        };
         assert_eq!(refused(unknown), "node 'n' names unknown channel 'a'");
         let tasks = |name| channel(name, ChannelKind::Tasks { accumulate: false });
-        let two = Graph { channels: vec![tasks("t"), tasks("u")], ..Graph::default() };
+        let two = Graph {
+            channels: vec![tasks("t"), tasks("u")],
+            ..Graph::default()
+        };
         assert_eq!(refused(two), "channel 'u' is a second one of kind 'tasks'");
     }
 
     #[test]
     fn what_a_superstep_needs_is_prepared() {
-        let kinds = [ChannelKind::LastValue, ChannelKind::Custom, ChannelKind::BinaryOperator];
+        let kinds = [
+            ChannelKind::LastValue,
+            ChannelKind::Custom,
+            ChannelKind::BinaryOperator,
+        ];
         let names = ["z", "y", "x"];
         let program = Program::compile(Graph {
-            channels: names.into_iter().zip(kinds).map(|(name, kind)| channel(name, kind)).collect(),
+            channels: names
+                .into_iter()
+                .zip(kinds)
+                .map(|(name, kind)| channel(name, kind))
+                .collect(),
             nodes: vec![node("b", &["z", "x"]), node("a", &["z"])],
             trigger_to_nodes: vec![("z".into(), vec!["a".into(), "gone".into()])],
         })
@@ -338,7 +379,10 @@ mod tests {
         assert_eq!(*program.nodes[0].pull_tail, *b"b__pregel_pullxz");
         assert_eq!((program.rank(NodeId(0)), program.rank(NodeId(1))), (1, 0));
         assert_eq!(program.channels[0].wakes, [NodeId(0), NodeId(1)]);
-        assert_eq!(program.channels[0].may_trigger.as_deref(), Some([NodeId(1)].as_slice()));
+        assert_eq!(
+            program.channels[0].may_trigger.as_deref(),
+            Some([NodeId(1)].as_slice())
+        );
         assert_eq!(program.waiting, [ChannelId(1)]);
         assert_eq!(program.prepared, [ChannelId(1), ChannelId(2)]);
     }

@@ -47,7 +47,14 @@ impl<V: Clone> Reading<V> {
 impl<V: Clone> Run<V> {
     /// Goes on with a read: gives the channels that hold something, in the order asked.
     pub fn read(&self, reading: &mut Reading<V>) -> Looked<V, Vec<(ChannelId, Shown<V>)>> {
-        let Reading { channels, writes, next, found, dialogue, refused } = reading;
+        let Reading {
+            channels,
+            writes,
+            next,
+            found,
+            dialogue,
+            refused,
+        } = reading;
         while let Some(&channel) = channels.get(*next) {
             let step = dialogue.run(|dialogue| match writes {
                 None => self.look(channel, dialogue),
@@ -93,7 +100,11 @@ impl<V: Clone> Run<V> {
                     Some(State::Value(value)) => Some(value.clone()),
                     _ => None,
                 };
-                let answer = dialogue.ask(|| Request::Fold { channel, base, values })?;
+                let answer = dialogue.ask(|| Request::Fold {
+                    channel,
+                    base,
+                    values,
+                })?;
                 Change::To(State::Value(answer.value()?))
             }
         };
@@ -103,7 +114,9 @@ impl<V: Clone> Run<V> {
             Change::To(state) => Some(state),
             Change::More(more) => Some(joined(state.cloned(), more)),
         };
-        Ok(after.filter(|state| kind.available(Some(state))).map(|state| kind.get(&state)))
+        Ok(after
+            .filter(|state| kind.available(Some(state)))
+            .map(|state| kind.get(&state)))
     }
 
     /// The host's object would change, so a copy of it takes the writes.
@@ -116,13 +129,24 @@ impl<V: Clone> Run<V> {
         let Some(State::Value(object)) = self.states.get(&channel) else {
             return Ok(None);
         };
-        let custom = |object: &V, call| Request::Custom { channel, object: object.clone(), call };
+        let custom = |object: &V, call| Request::Custom {
+            channel,
+            object: object.clone(),
+            call,
+        };
         let copy = dialogue.ask(|| custom(object, CustomCall::Copy))?.value()?;
-        dialogue.ask(|| custom(&copy, CustomCall::Update(values)))?.flag()?;
-        if !dialogue.ask(|| custom(&copy, CustomCall::IsAvailable))?.flag()? {
+        dialogue
+            .ask(|| custom(&copy, CustomCall::Update(values)))?
+            .flag()?;
+        if !dialogue
+            .ask(|| custom(&copy, CustomCall::IsAvailable))?
+            .flag()?
+        {
             return Ok(None);
         }
-        let value = dialogue.ask(|| custom(&copy, CustomCall::Get))?.optional()?;
+        let value = dialogue
+            .ask(|| custom(&copy, CustomCall::Get))?
+            .optional()?;
         Ok(value.map(Shown::Value))
     }
 }

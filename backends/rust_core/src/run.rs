@@ -4,12 +4,12 @@
 //! never written to, a node without marks never ran; so a run of a huge graph costs what it does,
 //! not what the graph has.
 
+use crate::channels::Kind;
 use crate::channels::{Saved, State};
 use crate::commit::Commit;
-use crate::dialogue::{Answer, Dialogue, Halt, Request, Step};
 use crate::dialogue::CustomCall;
+use crate::dialogue::{Answer, Dialogue, Halt, Request, Step};
 use crate::error::{Error, ErrorKind};
-use crate::channels::Kind;
 use crate::id_map::IdMap;
 use crate::names::{ChannelId, Id as _, NodeId, Strangers};
 use crate::program::Program;
@@ -88,7 +88,10 @@ impl<V: Clone> Run<V> {
     pub fn see(&mut self, node: NodeRef<'_>) -> Result<(), Error> {
         self.refuse_during_commit("see")?;
         let node = self.intern_node(node);
-        let owned = self.versions.iter().filter(|(id, _)| self.program.owns(*id));
+        let owned = self
+            .versions
+            .iter()
+            .filter(|(id, _)| self.program.owns(*id));
         let mut present: Vec<(ChannelId, Version)> = owned.cloned().collect();
         present.sort_unstable_by_key(|(id, _)| *id);
         let seen = self.seen.get_or_insert_with(node, Versions::default);
@@ -175,9 +178,10 @@ impl<V: Clone> Run<V> {
     fn find_node(&self, node: NodeRef<'_>) -> Option<NodeId> {
         match node {
             NodeRef::Known(id) => Some(id),
-            NodeRef::Named(name) => {
-                self.program.node(name).or_else(|| self.strange_nodes.find(name))
-            }
+            NodeRef::Named(name) => self
+                .program
+                .node(name)
+                .or_else(|| self.strange_nodes.find(name)),
         }
     }
 
@@ -223,7 +227,11 @@ impl<V: Clone> Run<V> {
         match (self.program.kind(channel), state) {
             (Kind::Custom, Some(State::Value(object))) => {
                 let call = CustomCall::IsAvailable;
-                let question = || Request::Custom { channel, object: object.clone(), call };
+                let question = || Request::Custom {
+                    channel,
+                    object: object.clone(),
+                    call,
+                };
                 Ok(dialogue.ask(question)?.flag()?)
             }
             (kind, state) => Ok(kind.available(state)),
@@ -259,7 +267,13 @@ impl<V: Clone> Restore<V> {
     pub fn begin(program: Arc<Program>) -> Self {
         program.panic_if_injected(crate::program::PanicPoint::Restore);
         let run = Run::empty(program);
-        Restore { run, saved: Vec::new(), node: None, next: 0, asked: None }
+        Restore {
+            run,
+            saved: Vec::new(),
+            node: None,
+            next: 0,
+            asked: None,
+        }
     }
 
     /// The format (`v`) of the checkpoint.
@@ -300,7 +314,10 @@ impl<V: Clone> Restore<V> {
     pub fn seen(&mut self, channel: ChannelRef<'_>, version: Version) {
         let channel = self.run.intern_channel(channel);
         let node = self.node.expect("`node` comes before `seen`");
-        self.run.seen.get_or_insert_with(node, Versions::default).set(channel, version);
+        self.run
+            .seen
+            .get_or_insert_with(node, Versions::default)
+            .set(channel, version);
     }
 
     /// The next thing the host has to prepare, if any is left.
@@ -334,7 +351,10 @@ impl<V: Clone> Restore<V> {
 
     /// Answers the last request.
     pub fn answer(&mut self, answer: Answer<V>) -> Result<(), Error> {
-        let channel = self.asked.take().ok_or_else(|| crate::dialogue::wrong("nothing"))?;
+        let channel = self
+            .asked
+            .take()
+            .ok_or_else(|| crate::dialogue::wrong("nothing"))?;
         let state = match self.run.program.kind(channel) {
             Kind::Custom => Some(answer.value()?),
             _ => answer.optional()?,
@@ -348,10 +368,11 @@ impl<V: Clone> Restore<V> {
     /// The run, once no request is left.
     pub fn finish(mut self) -> Result<Run<V>, Error> {
         if self.asked.is_some() || self.request().is_some() {
-            return Err(crate::dialogue::wrong("the values of channels that need preparing"));
+            return Err(crate::dialogue::wrong(
+                "the values of channels that need preparing",
+            ));
         }
-        self.run.highest =
-            Version::highest(self.run.versions.iter().map(|(_, version)| version))?;
+        self.run.highest = Version::highest(self.run.versions.iter().map(|(_, version)| version))?;
         Ok(self.run)
     }
 }

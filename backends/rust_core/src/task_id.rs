@@ -62,7 +62,11 @@ impl TaskIds {
             return Err(bad_id(checkpoint_id));
         }
         let checkpoint = data.len();
-        Ok(TaskIds { data, checkpoint, format })
+        Ok(TaskIds {
+            data,
+            checkpoint,
+            format,
+        })
     }
 
     /// Hashes the checkpoint's bytes and the parts, joined without separators.
@@ -101,26 +105,39 @@ mod tests {
         let id = ids.make([b"a".as_slice(), b"0"]);
         let dashes: Vec<usize> = id.as_str().match_indices('-').map(|(at, _)| at).collect();
         assert_eq!(dashes, [8, 13, 18, 23]);
-        assert_eq!(id, ids.make([b"a0".as_slice()]), "parts are joined without separators");
+        assert_eq!(
+            id,
+            ids.make([b"a0".as_slice()]),
+            "parts are joined without separators"
+        );
         assert_ne!(id, ids.make([b"a1".as_slice()]));
     }
 
     #[test]
     fn format_one_hashes_with_sha1() {
         let mut ids = TaskIds::of("", 1).expect("no bytes");
-        assert_eq!(ids.make([b"abc".as_slice()]).as_str(), "a9993e36-4706-816a-ba3e-25717850c26c");
+        assert_eq!(
+            ids.make([b"abc".as_slice()]).as_str(),
+            "a9993e36-4706-816a-ba3e-25717850c26c"
+        );
     }
 
     #[test]
     fn format_four_hashes_with_xxh3() {
         let mut ids = TaskIds::of("", 4).expect("no bytes");
-        assert_eq!(ids.make([b"abc".as_slice()]).as_str(), "06b05ab6-733a-6185-78af-5f94892f3950");
+        assert_eq!(
+            ids.make([b"abc".as_slice()]).as_str(),
+            "06b05ab6-733a-6185-78af-5f94892f3950"
+        );
     }
 
     #[test]
     fn text_that_is_not_hexadecimal_is_refused() {
         for id in ["xyz", "abc"] {
-            assert_eq!(TaskIds::of(id, 4).expect_err("bad").kind, ErrorKind::BadCheckpointId);
+            assert_eq!(
+                TaskIds::of(id, 4).expect_err("bad").kind,
+                ErrorKind::BadCheckpointId
+            );
         }
     }
 }

@@ -137,14 +137,21 @@ mod tests {
             reads: Reads::Many(vec![]),
             runs: true,
         });
-        Program::compile(Graph { nodes: nodes.collect(), ..Graph::default() }).expect("a plain graph")
+        Program::compile(Graph {
+            nodes: nodes.collect(),
+            ..Graph::default()
+        })
+        .expect("a plain graph")
     }
 
     #[test]
     fn nested_paths_are_marked_and_numbers_padded() {
         let parent = Parts(vec![Text(PULL.into()), Text("a".into())]);
         let path: TaskPath = Parts(vec![Text(PUSH.into()), parent, Int(1), Int(1)]);
-        assert_eq!(path.text(), "~__pregel_push, ~__pregel_pull, a, 0000000001, 0000000001");
+        assert_eq!(
+            path.text(),
+            "~__pregel_push, ~__pregel_pull, a, 0000000001, 0000000001"
+        );
         assert_eq!(Int(-1).text(), "-000000001");
     }
 
@@ -164,7 +171,14 @@ mod tests {
     #[test]
     fn paths_in_order_need_no_order() {
         let program = program(&["a", "b"]);
-        let paths = [PathKey::Pull(NodeId(0)), PathKey::Pull(NodeId(1)), PathKey::Push(0)];
-        assert_eq!(commit_order(&paths.iter().collect::<Vec<_>>(), &program), None);
+        let paths = [
+            PathKey::Pull(NodeId(0)),
+            PathKey::Pull(NodeId(1)),
+            PathKey::Push(0),
+        ];
+        assert_eq!(
+            commit_order(&paths.iter().collect::<Vec<_>>(), &program),
+            None
+        );
     }
 }

@@ -45,13 +45,20 @@ impl Version {
     pub(crate) fn after(highest: Option<&Version>) -> Result<Version, Error> {
         match highest {
             None => Ok(Version::Int(1)),
-            Some(Version::Int(number)) => number.checked_add(1).map(Version::Int).ok_or_else(|| {
-                Error::new(ErrorKind::VersionNeeded, "the run's version counter is used up")
-            }),
+            Some(Version::Int(number)) => {
+                number.checked_add(1).map(Version::Int).ok_or_else(|| {
+                    Error::new(
+                        ErrorKind::VersionNeeded,
+                        "the run's version counter is used up",
+                    )
+                })
+            }
             Some(Version::Float(number)) => Ok(Version::Float(number + 1.0)),
             Some(Version::Str(text)) => Err(Error::new(
                 ErrorKind::VersionNeeded,
-                format!("the run's versions are text ('{text}'), so a commit must be given the next one"),
+                format!(
+                    "the run's versions are text ('{text}'), so a commit must be given the next one"
+                ),
             )),
         }
     }
@@ -104,14 +111,24 @@ mod tests {
 
     #[test]
     fn versions_of_one_type_are_ordered() {
-        assert!(Version::Int(10).is_newer_than(&Version::Int(9)).expect("one type"));
+        assert!(
+            Version::Int(10)
+                .is_newer_than(&Version::Int(9))
+                .expect("one type")
+        );
         assert!(!text("10").is_newer_than(&text("9")).expect("one type"));
-        assert!(Version::Float(1.5).is_newer_than(&Version::Int(1)).expect("both numbers"));
+        assert!(
+            Version::Float(1.5)
+                .is_newer_than(&Version::Int(1))
+                .expect("both numbers")
+        );
     }
 
     #[test]
     fn text_and_numbers_are_refused_together() {
-        let error = text("1").is_newer_than(&Version::Int(1)).expect_err("mixed");
+        let error = text("1")
+            .is_newer_than(&Version::Int(1))
+            .expect_err("mixed");
         assert_eq!(error.kind, ErrorKind::MixedVersions);
     }
 

@@ -16,7 +16,9 @@ thread_local! {
 pub(crate) fn remember_where_panics_happen() {
     let before = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
-        let place = panic.location().map(|at| format!("{}:{}", at.file(), at.line()));
+        let place = panic
+            .location()
+            .map(|at| format!("{}:{}", at.file(), at.line()));
         LAST_PANIC_AT.with(|last| *last.borrow_mut() = place);
         before(panic);
     }));

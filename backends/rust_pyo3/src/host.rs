@@ -32,7 +32,9 @@ impl Callables {
     }
 
     pub(crate) fn each(&self) -> impl Iterator<Item = &Py<PyAny>> {
-        [&self.fold, &self.initial, &self.custom].into_iter().flatten()
+        [&self.fold, &self.initial, &self.custom]
+            .into_iter()
+            .flatten()
     }
 }
 
@@ -45,13 +47,21 @@ impl Program {
     ) -> PyResult<Answer<Py<PyAny>>> {
         match request {
             Request::Initial { channel } => {
-                let value = self.callable(py, channel, |found| &found.initial)?.call0(py)?;
+                let value = self
+                    .callable(py, channel, |found| &found.initial)?
+                    .call0(py)?;
                 Ok(self.optional(value))
             }
-            Request::Fold { channel, base, values } => {
+            Request::Fold {
+                channel,
+                base,
+                values,
+            } => {
                 let base = base.unwrap_or_else(|| self.missing.clone_ref(py));
                 let fold = self.callable(py, channel, |found| &found.fold)?;
-                Ok(Answer::Value(fold.call1(py, (base, PyList::new(py, values)?))?))
+                Ok(Answer::Value(
+                    fold.call1(py, (base, PyList::new(py, values)?))?,
+                ))
             }
             Request::Load { channel, saved } => {
                 let saved = saved.unwrap_or_else(|| self.missing.clone_ref(py));
@@ -79,20 +89,22 @@ impl Program {
             CustomCall::Consume => flag(intern!(py, "consume")),
             CustomCall::Finish => flag(intern!(py, "finish")),
             CustomCall::IsAvailable => flag(intern!(py, "is_available")),
-            CustomCall::Get => {
-                Ok(self.optional(object.call_method0(intern!(py, "get"))?.unbind()))
-            }
+            CustomCall::Get => Ok(self.optional(object.call_method0(intern!(py, "get"))?.unbind())),
             CustomCall::Checkpoint => {
                 Ok(self.optional(object.call_method0(intern!(py, "checkpoint"))?.unbind()))
             }
-            CustomCall::Copy => {
-                Ok(Answer::Value(object.call_method0(intern!(py, "copy"))?.unbind()))
-            }
+            CustomCall::Copy => Ok(Answer::Value(
+                object.call_method0(intern!(py, "copy"))?.unbind(),
+            )),
         }
     }
 
     fn optional(&self, value: Py<PyAny>) -> Answer<Py<PyAny>> {
-        if value.is(&self.missing) { Answer::Nothing } else { Answer::Value(value) }
+        if value.is(&self.missing) {
+            Answer::Nothing
+        } else {
+            Answer::Value(value)
+        }
     }
 
     fn callable(
@@ -101,8 +113,13 @@ impl Program {
         channel: ChannelId,
         which: impl FnOnce(&Callables) -> &Option<Py<PyAny>>,
     ) -> PyResult<Py<PyAny>> {
-        let callables = self.callables.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = callables.get(channel.index()).and_then(|found| which(found).as_ref());
+        let callables = self
+            .callables
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let found = callables
+            .get(channel.index())
+            .and_then(|found| which(found).as_ref());
         found.map(|callable| callable.clone_ref(py)).ok_or_else(|| {
             let name = self.core.channel_name(channel);
             let message = format!("channel '{name}' has no callable for what it was asked");

@@ -45,7 +45,10 @@ mod _native {
     /// Every kind of error the core knows, as `(number, name)`.
     #[pyfunction]
     fn error_kinds() -> Vec<(u16, &'static str)> {
-        ErrorKind::ALL.iter().map(|kind| (kind.code(), kind.name())).collect()
+        ErrorKind::ALL
+            .iter()
+            .map(|kind| (kind.code(), kind.name()))
+            .collect()
     }
 
     /// Makes a program's next restore, plan or commit panic. For tests.

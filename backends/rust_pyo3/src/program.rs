@@ -82,7 +82,10 @@ impl Program {
     }
 
     fn __clear__(&self) {
-        let mut callables = self.callables.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut callables = self
+            .callables
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let dropped = std::mem::take(&mut *callables);
         std::mem::drop(callables);
         std::mem::drop(dropped);
@@ -145,7 +148,10 @@ impl Program {
         if NOT_CHANNELS.contains(&text) {
             return Ok(Target::Ignored);
         }
-        Ok(self.core.channel(text).map_or(Target::Unknown, Target::Channel))
+        Ok(self
+            .core
+            .channel(text)
+            .map_or(Target::Unknown, Target::Channel))
     }
 
     /// The node a name stands for.

@@ -19,8 +19,8 @@ use pyo3::gc::PyVisit;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyList, PySet, PyString, PyTuple};
-use std::sync::{Mutex, MutexGuard, TryLockError};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, TryLockError};
 
 type Value = Py<PyAny>;
 
@@ -52,7 +52,11 @@ impl Run {
         self.guard(|| {
             let program = self.program.get();
             let updated = program.read_updated(updated)?;
-            let superstep = Superstep { step, checkpoint_id, namespace };
+            let superstep = Superstep {
+                step,
+                checkpoint_id,
+                namespace,
+            };
             let plan = self.look(py, |run, dialogue| {
                 run.plan(superstep, updated.as_deref(), dialogue)
             })?;
@@ -73,6 +77,7 @@ impl Run {
     }
 
     /// Makes a task a running task asks for.
+    #[expect(clippy::too_many_arguments, reason = "the protocol's signature")]
     fn push(
         &self,
         py: Python<'_>,
@@ -88,8 +93,15 @@ impl Run {
                 .try_iter()?
                 .map(|part| Ok(part?.cast_into::<PyString>()?))
                 .collect::<PyResult<_>>()?;
-            let parts = parts.iter().map(|part| part.to_str()).collect::<PyResult<Vec<_>>>()?;
-            let superstep = Superstep { step, checkpoint_id, namespace };
+            let parts = parts
+                .iter()
+                .map(|part| part.to_str())
+                .collect::<PyResult<Vec<_>>>()?;
+            let superstep = Superstep {
+                step,
+                checkpoint_id,
+                namespace,
+            };
             let made = self.lock()?.run.push(name.to_str()?, &parts, superstep);
             let (id, namespace) = made.map_err(raised)?;
             Ok(Task {
@@ -176,14 +188,21 @@ impl Run {
             }
             let values = PyDict::new(py);
             for (channel, value) in self.read_channels(py, channels, writes)? {
-                values.set_item(program.channels[channel.index()].bind(py), shown(py, value)?)?;
+                values.set_item(
+                    program.channels[channel.index()].bind(py),
+                    shown(py, value)?,
+                )?;
             }
             Ok(values.into_any())
         })
     }
 
     /// One channel's checkpoint value, or `missing`.
-    fn state<'py>(&self, py: Python<'py>, name: &Bound<'py, PyString>) -> PyResult<Bound<'py, PyAny>> {
+    fn state<'py>(
+        &self,
+        py: Python<'py>,
+        name: &Bound<'py, PyString>,
+    ) -> PyResult<Bound<'py, PyAny>> {
         self.guard(|| {
             let program = self.program.get();
             let channel = program.known(name)?;
@@ -200,7 +219,9 @@ impl Run {
         self.guard(|| {
             let mut state = self.lock()?;
             let State { run, versions } = &mut *state;
-            run.max_version().map(|version| versions.object(py, version)).transpose()
+            run.max_version()
+                .map(|version| versions.object(py, version))
+                .transpose()
         })
     }
 
@@ -246,7 +267,10 @@ impl Run {
             let found = self.look(py, |run, dialogue| run.saved_values(dialogue))?;
             let values = PyDict::new(py);
             for (channel, value) in found {
-                values.set_item(program.channels[channel.index()].bind(py), saved(py, value)?)?;
+                values.set_item(
+                    program.channels[channel.index()].bind(py),
+                    saved(py, value)?,
+                )?;
             }
             let (channel_versions, versions_seen) = {
                 let mut state = self.lock()?;
@@ -289,8 +313,15 @@ impl Run {
 
 impl Run {
     pub(crate) fn new(program: Py<Program>, run: lge_core::run::Run<Value>) -> Self {
-        let state = Mutex::new(State { run, versions: VersionObjects::default() });
-        Run { program, state, panicked: AtomicBool::new(false) }
+        let state = Mutex::new(State {
+            run,
+            versions: VersionObjects::default(),
+        });
+        Run {
+            program,
+            state,
+            panicked: AtomicBool::new(false),
+        }
     }
 
     /// Runs a call. One that panics loses the run: this and every later call say so.
@@ -329,10 +360,7 @@ impl Run {
     fn look<T>(
         &self,
         py: Python<'_>,
-        ask: impl Fn(
-            &lge_core::run::Run<Value>,
-            &mut Dialogue<Value>,
-        ) -> Result<Step<Value, T>, Error>,
+        ask: impl Fn(&lge_core::run::Run<Value>, &mut Dialogue<Value>) -> Result<Step<Value, T>, Error>,
     ) -> PyResult<T> {
         let mut dialogue = Dialogue::default();
         loop {
@@ -392,7 +420,11 @@ impl Program {
             None => {
                 let text = name.to_str()?;
                 let message = format!("the graph has no channel '{text}'");
-                Err(raised(Error::of_channel(ErrorKind::UnknownChannel, text, message)))
+                Err(raised(Error::of_channel(
+                    ErrorKind::UnknownChannel,
+                    text,
+                    message,
+                )))
             }
         }
     }
@@ -429,7 +461,10 @@ impl Program {
                 let index = index.into_pyobject(py)?;
                 let nested = PyBool::new(py, false).to_owned();
                 let parts = [self.push.bind(py).as_any(), index.as_any(), nested.as_any()];
-                (PyTuple::new(py, parts)?.unbind(), self.push_triggers.clone_ref(py))
+                (
+                    PyTuple::new(py, parts)?.unbind(),
+                    self.push_triggers.clone_ref(py),
+                )
             }
         };
         Ok(Task {

@@ -1,9 +1,8 @@
 //! Reads a `GraphSpec`: plain data for the core, callables for the host.
 
-use crate::failure::protocol_error;
+use crate::failure::raised;
 use crate::host::Callables;
-use lge_core::error::ErrorKind;
-use lge_core::graph::{ChannelKind, ChannelSpec, Graph, NodeSpec, Reads};
+use lge_core::graph::{ChannelSpec, Graph, NodeSpec, Parameters, Reads};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyMapping, PyString};
 
@@ -32,11 +31,10 @@ impl Spec {
                 initial: optional(&channel, "initial")?,
                 custom: optional(&channel, "custom")?,
             };
-            found.check(&name.to_string(), &kind)?;
-            graph.channels.push(ChannelSpec {
-                name: name.to_str()?.to_owned(),
-                kind: read_kind(&channel, &kind)?,
-            });
+            found.check(name.to_str()?, &kind)?;
+            graph
+                .channels
+                .push(read_channel(&channel, name.to_str()?, &kind)?);
             channels.push(name.unbind());
             callables.push(found);
         }
@@ -57,30 +55,39 @@ impl Spec {
         }
         let trigger_to_nodes = spec.getattr("trigger_to_nodes")?;
         for (channel, names) in items(&trigger_to_nodes)? {
-            graph.trigger_to_nodes.push((channel.extract()?, strings(&names)?));
+            graph
+                .trigger_to_nodes
+                .push((channel.extract()?, strings(&names)?));
         }
         let missing = spec.getattr("missing")?.unbind();
         let send_type = spec.getattr("send_type")?.unbind();
-        Ok(Spec { graph, channels, nodes, callables, missing, send_type })
+        Ok(Spec {
+            graph,
+            channels,
+            nodes,
+            callables,
+            missing,
+            send_type,
+        })
     }
 }
 
-fn read_kind(channel: &Bound<'_, PyAny>, kind: &str) -> PyResult<ChannelKind> {
-    let guard = channel.getattr("guard")?.is_truthy()?;
-    let accumulate = channel.getattr("accumulate")?.is_truthy()?;
-    let names = strings(&channel.getattr("names")?)?;
-    ChannelKind::named(kind, guard, accumulate, names).ok_or_else(|| {
-        let message = match channel.getattr("name") {
-            Ok(name) => format!("channel '{name}' has unknown kind '{kind}'"),
-            Err(_) => format!("a channel has unknown kind '{kind}'"),
-        };
-        protocol_error(ErrorKind::BadGraph, message)
-    })
+fn read_channel(channel: &Bound<'_, PyAny>, name: &str, kind: &str) -> PyResult<ChannelSpec> {
+    let parameters = Parameters {
+        guard: channel.getattr("guard")?.is_truthy()?,
+        accumulate: channel.getattr("accumulate")?.is_truthy()?,
+        names: strings(&channel.getattr("names")?)?,
+    };
+    ChannelSpec::named(name, kind, parameters).map_err(raised)
 }
 
 fn optional(channel: &Bound<'_, PyAny>, name: &str) -> PyResult<Option<Py<PyAny>>> {
     let value = channel.getattr(name)?;
-    Ok(if value.is_none() { None } else { Some(value.unbind()) })
+    Ok(if value.is_none() {
+        None
+    } else {
+        Some(value.unbind())
+    })
 }
 
 fn strings(names: &Bound<'_, PyAny>) -> PyResult<Vec<String>> {

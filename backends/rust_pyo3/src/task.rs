@@ -39,7 +39,12 @@ impl Task {
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
         let (id, path) = (self.id.bind(py), self.path.bind(py));
-        Ok(format!("Task(id={}, name={}, path={})", id.repr()?, self.name.bind(py).repr()?, path.repr()?))
+        Ok(format!(
+            "Task(id={}, name={}, path={})",
+            id.repr()?,
+            self.name.bind(py).repr()?,
+            path.repr()?
+        ))
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {

@@ -26,7 +26,11 @@ pub(crate) fn committed<'py>(
     unknown: Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = updated.py();
-    named_tuple(COMMITTED.import(py, PROTOCOL, "Committed")?, updated, unknown)
+    named_tuple(
+        COMMITTED.import(py, PROTOCOL, "Committed")?,
+        updated,
+        unknown,
+    )
 }
 
 /// `tuple.__new__` is what a named tuple's own constructor calls, less the Python function around.
@@ -37,7 +41,9 @@ fn named_tuple<'py>(
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = class.py();
     let new = TUPLE_NEW.get_or_try_init(py, || {
-        py.get_type::<PyTuple>().getattr("__new__").map(Bound::unbind)
+        py.get_type::<PyTuple>()
+            .getattr("__new__")
+            .map(Bound::unbind)
     })?;
     new.bind(py).call1((class, (first, second)))
 }

@@ -60,12 +60,18 @@ impl Program {
         }
     }
 
-    fn read_saved(&self, channel: ChannelId, value: &Bound<'_, PyAny>) -> PyResult<Option<Saved<Value>>> {
+    fn read_saved(
+        &self,
+        channel: ChannelId,
+        value: &Bound<'_, PyAny>,
+    ) -> PyResult<Option<Saved<Value>>> {
         let name = || self.core.channel_name(channel);
         Ok(Some(match self.core.load_of(channel) {
             Load::Never => return Ok(None),
             Load::Value => Saved::Value(value.clone().unbind()),
-            Load::Items => Saved::Items(topic_items(value)?.into_iter().map(Bound::unbind).collect()),
+            Load::Items => {
+                Saved::Items(topic_items(value)?.into_iter().map(Bound::unbind).collect())
+            }
             Load::Packets => {
                 let mut packets = Vec::new();
                 for packet in topic_items(value)? {
@@ -112,11 +118,13 @@ fn pair<'py>(
     channel: &str,
 ) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
     let parts: Vec<Bound<'py, PyAny>> = saved.try_iter()?.collect::<PyResult<_>>()?;
-    <[_; 2]>::try_from(parts).map(|[first, second]| (first, second)).map_err(|parts| {
-        let count = parts.len();
-        let message = format!("channel '{channel}' can't load {count} parts: expected two");
-        protocol_error(ErrorKind::BadCheckpoint, message)
-    })
+    <[_; 2]>::try_from(parts)
+        .map(|[first, second]| (first, second))
+        .map_err(|parts| {
+            let count = parts.len();
+            let message = format!("channel '{channel}' can't load {count} parts: expected two");
+            protocol_error(ErrorKind::BadCheckpoint, message)
+        })
 }
 
 /// Tells a run being started what a checkpoint says.
@@ -154,7 +162,10 @@ pub(crate) fn read_checkpoint(
 }
 
 impl Program {
-    pub(crate) fn channel_ref<'a>(&self, name: &'a Bound<'_, PyString>) -> PyResult<ChannelRef<'a>> {
+    pub(crate) fn channel_ref<'a>(
+        &self,
+        name: &'a Bound<'_, PyString>,
+    ) -> PyResult<ChannelRef<'a>> {
         Ok(match self.channel(name)? {
             Some(id) => ChannelRef::Known(id),
             None => ChannelRef::Named(name.to_str()?),

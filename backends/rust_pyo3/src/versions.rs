@@ -70,7 +70,8 @@ impl VersionObjects {
     fn insert(&mut self, text: &Arc<str>, object: Py<PyString>) {
         if self.texts.len() >= self.crowded.max(FEW) {
             // One count is this map's own.
-            self.texts.retain(|_, (text, _)| Arc::strong_count(text) > 1);
+            self.texts
+                .retain(|_, (text, _)| Arc::strong_count(text) > 1);
             self.crowded = self.texts.len() * 2;
         }
         self.texts.insert(address(text), (Arc::clone(text), object));

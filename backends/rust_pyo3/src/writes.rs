@@ -86,11 +86,7 @@ impl Program {
         })
     }
 
-    fn read_writes(
-        &self,
-        writes: &Bound<'_, PyAny>,
-        batch: &mut Batch<'_, Value>,
-    ) -> PyResult<()> {
+    fn read_writes(&self, writes: &Bound<'_, PyAny>, batch: &mut Batch<'_, Value>) -> PyResult<()> {
         for_each(writes, |write| {
             let (name, value) = two(write)?;
             let name = name.cast::<PyString>()?;
@@ -171,7 +167,9 @@ impl Program {
         let py = parts.py();
         let is = |part: &Bound<'_, PyAny>, object: &Py<PyString>, text: &str| {
             part.is(object)
-                || part.cast::<PyString>().is_ok_and(|part| part.to_str().is_ok_and(|it| it == text))
+                || part
+                    .cast::<PyString>()
+                    .is_ok_and(|part| part.to_str().is_ok_and(|it| it == text))
         };
         match parts.len() {
             2 => {
@@ -179,8 +177,14 @@ impl Program {
                 let Ok(name) = second.cast::<PyString>() else {
                     return Ok(None);
                 };
-                let pulled = first.cast::<PyString>().is_ok_and(|it| it.to_str().is_ok_and(|it| it == PULL));
-                Ok(if pulled { self.node(name)?.map(PathKey::Pull) } else { None })
+                let pulled = first
+                    .cast::<PyString>()
+                    .is_ok_and(|it| it.to_str().is_ok_and(|it| it == PULL));
+                Ok(if pulled {
+                    self.node(name)?.map(PathKey::Pull)
+                } else {
+                    None
+                })
             }
             3 => {
                 let (first, index, nested) =
@@ -200,10 +204,18 @@ impl Program {
 
 fn task_path(path: &Bound<'_, PyAny>) -> PyResult<TaskPath> {
     if let Ok(parts) = path.cast::<PyTuple>() {
-        return parts.iter().map(|part| task_path(&part)).collect::<PyResult<_>>().map(TaskPath::Parts);
+        return parts
+            .iter()
+            .map(|part| task_path(&part))
+            .collect::<PyResult<_>>()
+            .map(TaskPath::Parts);
     }
     if let Ok(parts) = path.cast::<PyList>() {
-        return parts.iter().map(|part| task_path(&part)).collect::<PyResult<_>>().map(TaskPath::Parts);
+        return parts
+            .iter()
+            .map(|part| task_path(&part))
+            .collect::<PyResult<_>>()
+            .map(TaskPath::Parts);
     }
     if path.is_instance_of::<PyInt>()
         && let Ok(number) = path.extract::<i64>()
@@ -213,15 +225,15 @@ fn task_path(path: &Bound<'_, PyAny>) -> PyResult<TaskPath> {
     Ok(TaskPath::Text(path.str()?.to_str()?.to_owned()))
 }
 
-fn two<'py>(
-    write: Bound<'py, PyAny>,
-) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
+fn two<'py>(write: Bound<'py, PyAny>) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
     if let Ok(pair) = write.cast::<PyTuple>()
         && pair.len() == 2
     {
         return Ok((pair.get_item(0)?, pair.get_item(1)?));
     }
-    write.extract()
+    // A write that came back from a cache is a list.
+    let [name, value]: [Bound<'py, PyAny>; 2] = write.extract()?;
+    Ok((name, value))
 }
 
 fn four<'py>(task: &Bound<'py, PyTuple>) -> PyResult<[Bound<'py, PyAny>; 4]> {
@@ -229,5 +241,10 @@ fn four<'py>(task: &Bound<'py, PyTuple>) -> PyResult<[Bound<'py, PyAny>; 4]> {
         let message = format!("a TaskWrites has 4 fields, not {}", task.len());
         return Err(PyTypeError::new_err(message));
     }
-    Ok([task.get_item(0)?, task.get_item(1)?, task.get_item(2)?, task.get_item(3)?])
+    Ok([
+        task.get_item(0)?,
+        task.get_item(1)?,
+        task.get_item(2)?,
+        task.get_item(3)?,
+    ])
 }

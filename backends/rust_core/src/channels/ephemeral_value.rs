@@ -8,8 +8,11 @@ pub(crate) fn update<V>(
     state: Option<&State<V>>,
     writes: Writes<V>,
 ) -> Result<Change<V>, Refused<V>> {
-    let value =
-        if guard { only(ErrorKind::EphemeralValueMany, writes)? } else { last(writes) };
+    let value = if guard {
+        only(ErrorKind::EphemeralValueMany, writes)?
+    } else {
+        last(writes)
+    };
     Ok(match value {
         Some(value) => Change::To(State::Value(value)),
         None => forgotten(state),

@@ -1,6 +1,6 @@
 //! The channel kinds, one file each: what a channel does with a superstep's writes.
 //!
-//! Nothing here changes a state in place: a rule looks at a state and answers with a [`Change`], so
+//! Nothing here changes a state in place: a rule looks at a state and answers with a `Change`, so
 //! a commit that fails half-way is undone by forgetting the changes. A channel without a state was
 //! never written to, or was emptied. Every kind answers the same questions:
 //!
@@ -237,7 +237,11 @@ impl Kind {
     }
 
     /// What `label` means for a value written to this channel; `node` finds a node by name.
-    pub(crate) fn label(&self, label: Option<&str>, node: impl Fn(&str) -> Option<NodeId>) -> Label {
+    pub(crate) fn label(
+        &self,
+        label: Option<&str>,
+        node: impl Fn(&str) -> Option<NodeId>,
+    ) -> Label {
         match (self, label) {
             (Kind::NamedBarrier(names) | Kind::NamedBarrierAfterFinish(names), Some(name)) => {
                 names.find(name).map_or(Label::Stranger, Label::Index)
@@ -288,7 +292,9 @@ impl Kind {
     pub(crate) fn finish<V: Clone>(&self, state: Option<&State<V>>) -> Change<V> {
         match self {
             Kind::LastValueAfterFinish => last_value_after_finish::finish(state),
-            Kind::NamedBarrierAfterFinish(names) => named_barrier_after_finish::finish(names, state),
+            Kind::NamedBarrierAfterFinish(names) => {
+                named_barrier_after_finish::finish(names, state)
+            }
             _ => Change::Same,
         }
     }
@@ -381,7 +387,10 @@ impl Kind {
                 return Err(Error::of_channel(
                     ErrorKind::BadCheckpoint,
                     channel,
-                    format!("channel '{channel}' can't load its value: expected {:?}", kind.load()),
+                    format!(
+                        "channel '{channel}' can't load its value: expected {:?}",
+                        kind.load()
+                    ),
                 ));
             }
         })
@@ -413,5 +422,9 @@ fn only<V>(kind: ErrorKind, writes: Writes<V>) -> Result<Option<V>, Refused<V>> 
 
 /// What a superstep without a write does to a channel that forgets.
 fn forgotten<V>(state: Option<&State<V>>) -> Change<V> {
-    if state.is_none() { Change::Same } else { Change::Emptied }
+    if state.is_none() {
+        Change::Same
+    } else {
+        Change::Emptied
+    }
 }

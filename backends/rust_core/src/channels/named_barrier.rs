@@ -52,11 +52,16 @@ impl Arrived {
     }
 
     fn has(&self, index: usize) -> bool {
-        self.bits.get(index / BITS).is_some_and(|word| word & (1 << (index % BITS)) != 0)
+        self.bits
+            .get(index / BITS)
+            .is_some_and(|word| word & (1 << (index % BITS)) != 0)
     }
 
     pub(super) fn finished(&self) -> Self {
-        Arrived { finished: true, ..self.clone() }
+        Arrived {
+            finished: true,
+            ..self.clone()
+        }
     }
 
     /// Whether exactly the awaited names have arrived.
@@ -76,7 +81,11 @@ pub(crate) fn update<V>(
     state: Option<&State<V>>,
     writes: Writes<V>,
 ) -> Result<Change<V>, Refused<V>> {
-    debug_assert!(writes.iter().all(|w| !matches!(w.label, Label::Index(i) if i as usize >= names.0.len())));
+    debug_assert!(
+        writes
+            .iter()
+            .all(|w| !matches!(w.label, Label::Index(i) if i as usize >= names.0.len()))
+    );
     let mut arrived = match state {
         Some(State::Arrived(arrived)) => arrived.clone(),
         _ => Box::default(),
@@ -86,11 +95,18 @@ pub(crate) fn update<V>(
         match written.label {
             Label::Index(index) => changed |= arrived.add(index),
             Label::None | Label::Stranger => {
-                return Err(Refused { kind: ErrorKind::BarrierName, value: Some(written.value) });
+                return Err(Refused {
+                    kind: ErrorKind::BarrierName,
+                    value: Some(written.value),
+                });
             }
         }
     }
-    Ok(if changed { Change::To(State::Arrived(arrived)) } else { Change::Same })
+    Ok(if changed {
+        Change::To(State::Arrived(arrived))
+    } else {
+        Change::Same
+    })
 }
 
 pub(crate) fn available<V>(names: &Names, state: &State<V>) -> bool {
@@ -105,7 +121,11 @@ pub(super) fn arrived_names<V>(names: &Names, state: Option<&State<V>>) -> Vec<S
     let Some(State::Arrived(arrived)) = state else {
         return Vec::new();
     };
-    let here = names.0.iter().enumerate().filter(|(index, _)| arrived.has(*index));
+    let here = names
+        .0
+        .iter()
+        .enumerate()
+        .filter(|(index, _)| arrived.has(*index));
     let known = here.map(|(_, name)| name.to_string());
     known.chain(arrived.strangers.iter().cloned()).collect()
 }
@@ -114,7 +134,10 @@ pub(crate) fn load<V>(names: &Names, saved: Vec<String>, finished: bool) -> Opti
     if saved.is_empty() && !finished {
         return initial(names);
     }
-    let mut arrived = Box::new(Arrived { finished, ..Arrived::default() });
+    let mut arrived = Box::new(Arrived {
+        finished,
+        ..Arrived::default()
+    });
     for name in saved {
         match names.find(&name) {
             Some(index) => {
@@ -136,7 +159,12 @@ mod tests {
     }
 
     fn arrivals(indexes: impl Iterator<Item = u32>) -> Writes<u32> {
-        indexes.map(|value| Written { value, label: Label::Index(value) }).collect()
+        indexes
+            .map(|value| Written {
+                value,
+                label: Label::Index(value),
+            })
+            .collect()
     }
 
     #[test]
@@ -157,7 +185,10 @@ mod tests {
     fn a_name_that_is_already_there_changes_nothing() {
         let names = names(2);
         let state: Option<State<u32>> = load(&names, vec!["n001".into()], false);
-        assert!(matches!(update(&names, state.as_ref(), arrivals(1..2)), Ok(Change::Same)));
+        assert!(matches!(
+            update(&names, state.as_ref(), arrivals(1..2)),
+            Ok(Change::Same)
+        ));
     }
 
     #[test]

@@ -6,7 +6,14 @@ use super::{Change, Packet, Saved, State, Writes};
 pub(crate) fn update<V>(rules: Rules, state: Option<&State<V>>, writes: Writes<V>) -> Change<V> {
     collect(rules, state, writes, |writes| {
         let packets = writes.into_iter();
-        State::Packets(packets.map(|written| Packet { value: written.value, to: written.label }).collect())
+        State::Packets(
+            packets
+                .map(|written| Packet {
+                    value: written.value,
+                    to: written.label,
+                })
+                .collect(),
+        )
     })
 }
 

@@ -48,7 +48,13 @@ mod tests {
     use crate::channels::{Change, Label, State, Writes, Written};
 
     fn writes(values: &str) -> Writes<char> {
-        values.chars().map(|value| Written { value, label: Label::None }).collect()
+        values
+            .chars()
+            .map(|value| Written {
+                value,
+                label: Label::None,
+            })
+            .collect()
     }
 
     #[test]
@@ -56,9 +62,15 @@ mod tests {
         let plain = Rules { accumulate: false };
         let keeps = Rules { accumulate: true };
         let state = load(vec!['a']);
-        assert!(matches!(update(plain, state.as_ref(), writes("")), Change::Emptied));
+        assert!(matches!(
+            update(plain, state.as_ref(), writes("")),
+            Change::Emptied
+        ));
         assert!(matches!(update(plain, None, writes("")), Change::Same));
-        assert!(matches!(update(keeps, state.as_ref(), writes("")), Change::Same));
+        assert!(matches!(
+            update(keeps, state.as_ref(), writes("")),
+            Change::Same
+        ));
         let Change::More(State::Items(added)) = update(keeps, state.as_ref(), writes("bc")) else {
             panic!("values were added");
         };

@@ -1,6 +1,6 @@
 """A pytest plugin that puts LangGraph's suite on one engine and writes down what each test did.
 
-Loaded with ``-p engine_under_test`` into the suite's own pytest process, so it imports nothing of
+Loaded with ``-p suite_on_engine`` into the suite's own pytest process, so it imports nothing of
 this repository but ``langgraph_engine`` itself. It is told what to do by environment variables:
 
 * ``UPSTREAM_ENGINE`` and ``UPSTREAM_UNSUPPORTED``: what to install; ``langgraph`` installs nothing.
