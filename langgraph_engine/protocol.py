@@ -305,6 +305,9 @@ class Run(Protocol):
             - With ``writes`` (even none) each channel is read as a superstep with just those
               writes would leave it; the run doesn't change.
             - Unknown names raise ``KeyError``.
+
+        Raises:
+            CommitRejected: A channel wouldn't take ``writes``.
         """
         ...
 
@@ -331,7 +334,9 @@ class Run(Protocol):
     def checkpoint(
         self, checkpoint_id: str, timestamp: str, updated: Collection[str] | None
     ) -> dict[str, Any]:
-        """Build LangGraph's checkpoint of the present state.
+        """Build LangGraph's checkpoint of the present state, in the present format.
+
+        The ids of tasks planned afterwards are those of that format too.
 
         Behavior:
             - Keys and their order are ``v, ts, id, channel_values, channel_versions,

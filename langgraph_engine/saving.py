@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Any
 
 from langgraph.checkpoint.base import WRITES_IDX_MAP, BaseCheckpointSaver
 from langgraph.constants import TAG_HIDDEN
-from langgraph.errors import ErrorCode, InvalidUpdateError, create_error_message
 from langgraph.runtime import Runtime
 from langgraph.types import Interrupt, PregelExecutableTask, Send
 
 from langgraph_engine import upstream
 from langgraph_engine.protocol import CommitRejected, Run, TaskWrites
+from langgraph_engine.refusals import refusal
 from langgraph_engine.task_config import ChannelMap, TaskBasis, path_text
 
 if TYPE_CHECKING:
@@ -322,7 +322,7 @@ class SavingLoop:
         try:
             updated, unknown = run.commit(writes, version)
         except CommitRejected as verdict:
-            raise _refusal(verdict, self.graph) from None
+            raise refusal(verdict, self.graph.channels) from None
         for name, path, channel in unknown:
             logger.warning(
                 f"Task {name} with path {path} wrote to unknown channel {channel}, ignoring it."
@@ -460,24 +460,3 @@ def _both(*streams: Any) -> upstream.StreamProtocol:
                 stream(chunk)
 
     return upstream.StreamProtocol(put, {mode for stream in streams for mode in stream.modes})
-
-
-def _refusal(verdict: CommitRejected, graph: CompiledGraph) -> InvalidUpdateError:
-    """LangGraph's own error for writes a channel doesn't take."""
-    channel: Any = graph.channels[verdict.channel]
-    key = channel.key
-    if verdict.reason == "last_value_many":
-        return InvalidUpdateError(
-            create_error_message(
-                message=f"At key '{key}': Can receive only one value per step. "
-                "Use an Annotated key to handle multiple values.",
-                error_code=ErrorCode.INVALID_CONCURRENT_GRAPH_UPDATE,
-            )
-        )
-    if verdict.reason == "barrier_name":
-        return InvalidUpdateError(f"At key '{key}': Value {verdict.value} not in {channel.names}")
-    kind = "EphemeralValue" if verdict.reason == "ephemeral_value_many" else "UntrackedValue"
-    return InvalidUpdateError(
-        f"At key '{key}': {kind}(guard=True) can receive only one value per step. "
-        "Use guard=False if you want to store any one of multiple values."
-    )

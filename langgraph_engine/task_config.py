@@ -24,7 +24,8 @@ from xxhash import xxh3_128_hexdigest
 
 from langgraph_engine import upstream
 from langgraph_engine.listeners import silent_start
-from langgraph_engine.protocol import PUSH, Run, Task
+from langgraph_engine.protocol import PUSH, CommitRejected, Run, Task
+from langgraph_engine.refusals import refusal
 
 if TYPE_CHECKING:
     from langchain_core.runnables import RunnableConfig
@@ -152,10 +153,15 @@ class TaskBasis:
     ) -> Any:
         """Read channels and managed values for a task."""
         run, managed = self.loop.run, self.loop.graph.managed
-        if isinstance(select, str) or not managed:
-            return run.read(select, tuple(writes) if fresh else None)
-        keys = [key for key in select if key not in managed]
-        values = run.read(keys, tuple(writes) if fresh else None)
+        keys = select
+        if managed and not isinstance(select, str):
+            keys = [key for key in select if key not in managed]
+        try:
+            values = run.read(keys, tuple(writes) if fresh else None)
+        except CommitRejected as verdict:
+            raise refusal(verdict, self.loop.graph.channels) from None
+        if keys is select:
+            return values
         for key in select:
             if key in managed:
                 values[key] = managed[key].get(scratchpad())

@@ -2,10 +2,10 @@
 //!
 //! Values are Python objects the core never looks into. Whatever runs Python code (a reducer, a
 //! custom channel, an iterator) runs while nothing of a run is borrowed: the core hands out a
-//! question, the borrow ends, [`host`] answers it, and the core goes on.
+//! question, the borrow ends, `host` answers it, and the core goes on.
 //!
-//! Reading order: [`program`] (a graph and its callables), [`run`] (one invocation), [`writes`],
-//! [`values`] and [`versions`] (what is translated), [`failure`] (errors and panics).
+//! Reading order: `program` (a graph and its callables), `run` (one invocation), `writes`,
+//! `values` and `versions` (what is translated), `failure` (errors and panics).
 
 mod failure;
 mod host;
@@ -38,7 +38,7 @@ mod _native {
 
     /// Compiles a `GraphSpec`.
     #[pyfunction]
-    fn compile(graph: &Bound<'_, PyAny>) -> PyResult<Program> {
+    fn compile_graph(graph: &Bound<'_, PyAny>) -> PyResult<Program> {
         failure::guard(|| Program::of(graph))
     }
 

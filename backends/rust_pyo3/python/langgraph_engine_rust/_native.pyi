@@ -1,3 +1,4 @@
+# What each class and method does is written once, in langgraph_engine.protocol.
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, final
 
@@ -11,12 +12,10 @@ from langgraph_engine.protocol import (
     Write,
 )
 
-__all__ = ["Program", "Run", "Task", "compile", "error_kinds", "inject_panic"]
+__all__ = ["Program", "Run", "Task", "compile_graph", "error_kinds", "inject_panic"]
 
 @final
 class Task:
-    """See ``langgraph_engine.protocol.Task``."""
-
     @property
     def id(self) -> str: ...
     @property
@@ -32,8 +31,6 @@ class Task:
 
 @final
 class Run:
-    """See ``langgraph_engine.protocol.Run``."""
-
     def plan(
         self, step: int, checkpoint_id: str, namespace: str, updated: Collection[str] | None
     ) -> Plan: ...
@@ -58,15 +55,8 @@ class Run:
 
 @final
 class Program:
-    """See ``langgraph_engine.protocol.Program``."""
-
     def restore(self, checkpoint: Mapping[str, Any] | None) -> Run: ...
 
-def compile(graph: GraphSpec) -> Program:
-    """Compile a graph once."""
-
-def error_kinds() -> list[tuple[int, str]]:
-    """Every kind of error the core knows, as ``(number, name)``."""
-
-def inject_panic(program: Program, point: str) -> None:
-    """Make a program's next ``restore``, ``plan`` or ``commit`` panic. For tests."""
+def compile_graph(graph: GraphSpec) -> Program: ...
+def error_kinds() -> list[tuple[int, str]]: ...
+def inject_panic(program: Program, point: str) -> None: ...

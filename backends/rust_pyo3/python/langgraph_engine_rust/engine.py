@@ -23,4 +23,4 @@ class RustEngine:
 
     def compile(self, graph: GraphSpec) -> Program:
         """Compile a graph once."""
-        return _native.compile(graph)
+        return _native.compile_graph(graph)
