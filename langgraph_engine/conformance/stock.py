@@ -14,7 +14,6 @@ import copy
 import logging
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from importlib import import_module
 from types import SimpleNamespace
 from typing import Any, Final, NamedTuple, cast
 
@@ -54,8 +53,8 @@ from langgraph_engine.protocol import (
 
 __all__ = ["StockEngine"]
 
-_ALGORITHM: Final[Any] = import_module(upstream.prepare_next_tasks.__module__)
-"""The rest of the module ``upstream`` takes the algorithm from."""
+_ALGORITHM: Final[Any] = upstream
+"""LangGraph's algorithm, called with plain data where its types name LangGraph's own classes."""
 _NO_LIMIT: Final = 1_000_000
 
 
