@@ -14,6 +14,7 @@ use crate::names::{ChannelId, Id as _};
 use crate::program::{PanicPoint, Program};
 use crate::run::{NodeRef, Run};
 use crate::versions::{Version, Versions};
+use std::sync::Arc;
 
 /// What a commit did.
 #[derive(Debug)]
@@ -198,7 +199,7 @@ impl<V: Clone> Run<V> {
             unknown,
             ..
         } = commit.sorted;
-        let program = std::sync::Arc::clone(&self.program);
+        let program = Arc::clone(&self.program);
         for task in tasks {
             let node = self.intern_node(match &task.node {
                 OwnedNode::Known(id) => NodeRef::Known(*id),

@@ -4,15 +4,13 @@
 //! never written to, a node without marks never ran; so a run of a huge graph costs what it does,
 //! not what the graph has.
 
-use crate::channels::Kind;
-use crate::channels::{Saved, State};
+use crate::channels::{Kind, Saved, State};
 use crate::commit::Commit;
-use crate::dialogue::CustomCall;
-use crate::dialogue::{Answer, Dialogue, Halt, Request, Step};
+use crate::dialogue::{Answer, CustomCall, Dialogue, Halt, Request, Step, wrong};
 use crate::error::{Error, ErrorKind};
 use crate::id_map::IdMap;
 use crate::names::{ChannelId, Id as _, NodeId, Strangers};
-use crate::program::Program;
+use crate::program::{PanicPoint, Program};
 use crate::versions::{Version, Versions};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeSet;
@@ -265,7 +263,7 @@ impl<V: Clone> Restore<V> {
     /// Starts from nothing; `value`, `version` and `seen` add what a checkpoint says.
     #[must_use]
     pub fn begin(program: Arc<Program>) -> Self {
-        program.panic_if_injected(crate::program::PanicPoint::Restore);
+        program.panic_if_injected(PanicPoint::Restore);
         let run = Run::empty(program);
         Restore {
             run,
@@ -351,10 +349,7 @@ impl<V: Clone> Restore<V> {
 
     /// Answers the last request.
     pub fn answer(&mut self, answer: Answer<V>) -> Result<(), Error> {
-        let channel = self
-            .asked
-            .take()
-            .ok_or_else(|| crate::dialogue::wrong("nothing"))?;
+        let channel = self.asked.take().ok_or_else(|| wrong("nothing"))?;
         let state = match self.run.program.kind(channel) {
             Kind::Custom => Some(answer.value()?),
             _ => answer.optional()?,
@@ -368,9 +363,7 @@ impl<V: Clone> Restore<V> {
     /// The run, once no request is left.
     pub fn finish(mut self) -> Result<Run<V>, Error> {
         if self.asked.is_some() || self.request().is_some() {
-            return Err(crate::dialogue::wrong(
-                "the values of channels that need preparing",
-            ));
+            return Err(wrong("the values of channels that need preparing"));
         }
         self.run.highest = Version::highest(self.run.versions.iter().map(|(_, version)| version))?;
         Ok(self.run)
