@@ -8,6 +8,23 @@ use smallvec::SmallVec;
 use xxhash_rust::xxh3::xxh3_128;
 
 const DIGITS: &[u8; 16] = b"0123456789abcdef";
+const DASH: u8 = 0x40;
+const STRANGE: u8 = 0x80;
+/// What each character of a UUID's text is worth.
+const NIBBLES: [u8; 256] = nibbles();
+
+const fn nibbles() -> [u8; 256] {
+    let mut table = [STRANGE; 256];
+    let mut digit = 0;
+    while digit < 16 {
+        table[DIGITS[digit as usize] as usize] = digit;
+        table[DIGITS[digit as usize].to_ascii_uppercase() as usize] = digit;
+        digit += 1;
+    }
+    table[b'-' as usize] = DASH;
+    table
+}
+
 /// Where each byte's digits are in the text of a UUID.
 const PLACES: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
 
@@ -44,21 +61,20 @@ impl TaskIds {
     /// `checkpoint_id` is hexadecimal text, with or without dashes.
     pub(crate) fn of(checkpoint_id: &str, format: i64) -> Result<Self, Error> {
         let mut data = SmallVec::new();
-        let mut high = None;
-        for byte in checkpoint_id.bytes() {
-            let digit = match byte {
-                b'0'..=b'9' => byte - b'0',
-                b'a'..=b'f' => byte - b'a' + 10,
-                b'A'..=b'F' => byte - b'A' + 10,
-                b'-' => continue,
-                _ => return Err(bad_id(checkpoint_id)),
-            };
-            match high.take() {
-                None => high = Some(digit),
-                Some(high) => data.push(high << 4 | digit),
+        let mut digits = 0_u32;
+        let mut byte = 0_u8;
+        for character in checkpoint_id.bytes() {
+            match NIBBLES[usize::from(character)] {
+                DASH => continue,
+                STRANGE => return Err(bad_id(checkpoint_id)),
+                nibble => byte = byte << 4 | nibble,
+            }
+            digits += 1;
+            if digits % 2 == 0 {
+                data.push(byte);
             }
         }
-        if high.is_some() {
+        if digits % 2 == 1 {
             return Err(bad_id(checkpoint_id));
         }
         let checkpoint = data.len();
@@ -129,6 +145,17 @@ mod tests {
             ids.make([b"abc".as_slice()]).as_str(),
             "06b05ab6-733a-6185-78af-5f94892f3950"
         );
+    }
+
+    #[test]
+    fn upper_case_and_dashes_make_no_difference() {
+        let id = |text: &str| {
+            TaskIds::of(text, 4)
+                .expect("a UUID")
+                .make([b"a".as_slice()])
+        };
+        assert_eq!(id(CHECKPOINT), id(&CHECKPOINT.to_uppercase()));
+        assert_eq!(id(CHECKPOINT), id(&CHECKPOINT.replace('-', "")));
     }
 
     #[test]
