@@ -19,7 +19,7 @@ from langgraph.channels import UntrackedValue
 from langgraph.channels.base import BaseChannel
 from langgraph.errors import NodeError
 from langgraph.runtime import ExecutionInfo
-from langgraph.types import CacheKey, CachePolicy, PregelExecutableTask, _interrupt_id
+from langgraph.types import CacheKey, CachePolicy, PregelExecutableTask
 from xxhash import xxh3_128_hexdigest
 
 from langgraph_engine import upstream
@@ -119,7 +119,7 @@ class TaskBasis:
             if resume_map := conf.get(upstream.CONFIG_KEY_RESUME_MAP):
                 # Before 1.2 every interrupt of a task had the id of its first.
                 for position in (len(answers), 0):
-                    interrupt_id = _interrupt_id(namespace, position)
+                    interrupt_id = upstream.interrupt_id(namespace, position)
                     if interrupt_id in resume_map:
                         answers.append(resume_map[interrupt_id])
                         break

@@ -151,12 +151,14 @@ from langgraph.pregel.main import (
 )
 from langgraph.pregel.protocol import StreamProtocol
 from langgraph.runtime import DEFAULT_RUNTIME
+from langgraph.types import _interrupt_id
 from langgraph.version import __version__ as langgraph_version
 from langsmith.run_helpers import get_tracing_context
 from langsmith.utils import tracing_is_enabled
 
 configure_callbacks = _configure
 configure_hooks = _configure_hooks
+interrupt_id = _interrupt_id
 new_run_id = uuid7
 is_user_raised_cancelled = _is_user_raised_cancelled
 AnyPregel: TypeAlias = Pregel[Any, Any, Any, Any]
@@ -299,6 +301,7 @@ __all__ = [
     "get_sync_graph_callback_manager_for_config",
     "get_tracing_context",
     "identifier",
+    "interrupt_id",
     "is_branch",
     "is_stream_handler",
     "is_user_raised_cancelled",
