@@ -3,14 +3,13 @@
     Pregel (nodes, channels) -> GraphSpec -> engine.compile -> Program
                              -> one NodePlan per node (how to call it directly, if it can be)
 
-Compiled graphs are kept as long as the graph they belong to, and made anew when the graph's nodes or
-channels were changed since.
+What is compiled is kept in the graph it belongs to, and made anew when the graph's nodes or channels
+were changed since.
 """
 
 from __future__ import annotations
 
 import threading
-import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -100,10 +99,8 @@ def channel_spec(name: str, channel: BaseChannel[Any, Any, Any]) -> ChannelSpec:
 
 
 def _folding_spec(name: str, channel: BinaryOperatorAggregate[Any]) -> ChannelSpec:
-    reducer = channel.operator
-
     def fold(base: Any, values: Sequence[Any]) -> Any:
-        start = 0
+        reducer, start = channel.operator, 0
         if base is _MISSING:
             base, start = values[0], 1
         overwritten = False
@@ -173,32 +170,47 @@ def _compile(graph: upstream.AnyPregel, engine: Engine) -> CompiledGraph:
 
 
 _Shape = tuple[Any, ...]
-_cache: weakref.WeakKeyDictionary[Any, dict[str, tuple[_Shape, CompiledGraph]]] = (
-    weakref.WeakKeyDictionary()
-)
+_KEPT = "__langgraph_engine_compiled__"
+_LOOKED_AT_ONE_BY_ONE = 256
 _lock = threading.Lock()
 
 
+class _Kept(dict[str, tuple[_Shape, CompiledGraph]]):
+    """What was compiled of a graph, by engine. Kept in the graph, so that it goes when the graph goes.
+
+    (A weak map of graphs would keep them alive: a node often refers to the graph it is in.) Copies and
+    pickles of a graph start without.
+    """
+
+    def __deepcopy__(self, _: Any) -> _Kept:
+        return _Kept()
+
+    def __reduce__(self) -> Any:
+        return _Kept, ()
+
+
 def _shape(graph: upstream.AnyPregel) -> _Shape:
-    """What changes when somebody changes a graph after compiling it."""
-    return (
-        id(graph.nodes),
-        len(graph.nodes),
-        id(graph.channels),
-        len(graph.channels),
-        id(graph.trigger_to_nodes),
-    )
+    """What changes when somebody changes a graph after compiling it.
+
+    Replaced nodes and channels are noticed one by one in graphs of ordinary size.
+    """
+    nodes, channels = graph.nodes, graph.channels
+    shape = (id(nodes), len(nodes), id(channels), len(channels), id(graph.trigger_to_nodes))
+    if len(nodes) + len(channels) > _LOOKED_AT_ONE_BY_ONE:
+        return shape
+    # What was compiled refers to its nodes and channels: no other object can have their ids.
+    return (*shape, *map(id, nodes.values()), *map(id, channels.values()))
 
 
 def compiled(graph: upstream.AnyPregel, engine: Engine) -> CompiledGraph:
     """Compile a graph for an engine, or give what was compiled before. Safe from any thread."""
     shape = _shape(graph)
-    per_engine = _cache.get(graph)
-    if per_engine is not None:
-        found = per_engine.get(engine.name)
+    kept: _Kept | None = graph.__dict__.get(_KEPT)
+    if kept is not None:
+        found = kept.get(engine.name)
         if found is not None and found[0] == shape:
             return found[1]
     made = _compile(graph, engine)
     with _lock:
-        _cache.setdefault(graph, {})[engine.name] = (shape, made)
+        graph.__dict__.setdefault(_KEPT, _Kept())[engine.name] = (shape, made)
     return made

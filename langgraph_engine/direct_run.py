@@ -12,6 +12,7 @@ import asyncio
 import concurrent.futures
 import queue
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from typing import Any
@@ -66,6 +67,7 @@ def _note(task: LiveTask, error: Exception) -> None:
 
 
 def _attempt(task: LiveTask) -> None:
+    task.started = time.time()
     try:
         task.plan.call(task)
     except ParentCommand as error:
@@ -80,6 +82,7 @@ def _attempt(task: LiveTask) -> None:
 
 
 async def _aattempt(task: LiveTask) -> None:
+    task.started = time.time()
     try:
         await task.plan.acall(task)
     except ParentCommand as error:
@@ -97,46 +100,24 @@ async def _aattempt(task: LiveTask) -> None:
 
 def run_quietly(loop: Loop) -> None:
     """Run the superstep's tasks when there is no output to give back control for."""
-    if len(loop.live) == 1:
-        (task,) = loop.live.values()
-        try:
-            _attempt(task)
-        except Exception as error:
-            settle(loop, task, error)
-            if not task.futures:
-                raise
-            for _ in _await_calls(task.futures, error):
-                pass
-        else:
-            settle(loop, task, None)
-            if task.futures:
-                for _ in _await_calls(task.futures, None):
-                    pass
+    if len(loop.live) > 1:
+        for _ in run_live(loop):
+            pass
         return
-    for _ in run_live(loop):
-        pass
-
-
-async def arun_quietly(loop: Loop) -> None:
-    """``run_quietly`` for the event loop."""
-    if len(loop.live) == 1:
-        (task,) = loop.live.values()
-        try:
-            await _aattempt(task)
-        except Exception as error:
-            settle(loop, task, error)
-            if not task.futures:
-                raise
-            async for _ in _aawait_calls(task.futures, error):
-                pass
-        else:
-            settle(loop, task, None)
-            if task.futures:
-                async for _ in _aawait_calls(task.futures, None):
-                    pass
-        return
-    async for _ in arun_live(loop):
-        pass
+    (task,) = loop.live.values()
+    failure = None
+    try:
+        _attempt(task)
+    except Exception as error:
+        settle(loop, task, error)
+        if not loop.calls:
+            raise
+        failure = error
+    else:
+        settle(loop, task, None)
+    if loop.calls:
+        for _ in _await_calls(loop.calls, failure):
+            pass
 
 
 def run_live(loop: Loop) -> Iterator[None]:
@@ -147,23 +128,24 @@ def run_live(loop: Loop) -> Iterator[None]:
         yield from _run_several(loop, tasks)
         return
     task = tasks[0]
-    failure: Exception | None = None
+    failure = None
     try:
         _attempt(task)
     except Exception as error:
         settle(loop, task, error)
-        failure = error
-        if not task.futures:
+        if not loop.calls:
             yield
             raise
+        failure = error
     else:
         settle(loop, task, None)
-    if task.futures:
-        yield from _await_calls(task.futures, failure)
+    if loop.calls:
+        yield from _await_calls(loop.calls, failure)
 
 
 def _run_several(loop: Loop, tasks: tuple[LiveTask, ...]) -> Iterator[None]:
     done: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    loop.call_done = done.put
 
     def work(task: LiveTask) -> None:
         try:
@@ -176,28 +158,34 @@ def _run_several(loop: Loop, tasks: tuple[LiveTask, ...]) -> Iterator[None]:
     futures: dict[Any, LiveTask] = {}
 
     def finished(future: Any) -> None:
-        if future.cancelled():
-            settle(loop, futures[future], concurrent.futures.CancelledError())
-        done.put(future)
+        try:
+            if future.cancelled():
+                settle(loop, futures[future], concurrent.futures.CancelledError())
+        finally:
+            done.put(future)
 
     for task in tasks:
-        future = loop.submit(work, task)
-        futures[future] = task
+        futures[loop.submit(work, task)] = task
     for future in futures:
         future.add_done_callback(finished)
-    for _ in tasks:
-        if upstream.should_stop_others({done.get()}):
+    running = len(tasks)
+    while running or loop.calls:
+        future = done.get()
+        if future in futures:
+            running -= 1
+        elif loop.calls is not None:
+            loop.calls.pop(future, None)
+        if upstream.should_stop_others({future}):
             break
         yield
-    yield from _await_every_call(tasks)
     yield
-    upstream.raise_first_failure(set(futures))
+    upstream.raise_first_failure(_outcomes(loop, futures))
 
 
-def _await_every_call(tasks: tuple[LiveTask, ...]) -> Iterator[None]:
-    for task in tasks:
-        if task.futures:
-            yield from _await_calls(task.futures, None)
+def _outcomes(loop: Loop, futures: dict[Any, LiveTask]) -> set[Any]:
+    """Everything the superstep started: its tasks, and the calls they made."""
+    calls = loop.calls
+    return set(futures) if calls is None else {*futures, *calls.done, *calls}
 
 
 def _await_calls(futures: Any, failure: Exception | None) -> Iterator[None]:
@@ -219,6 +207,39 @@ def _await_calls(futures: Any, failure: Exception | None) -> Iterator[None]:
     upstream.raise_first_failure(futures.done.union(futures))
 
 
+async def arun_quietly(loop: Loop) -> None:
+    """``run_quietly`` for the event loop."""
+    if len(loop.live) > 1:
+        async for _ in arun_live(loop):
+            pass
+        return
+    (task,) = loop.live.values()
+    failure = None
+    try:
+        await _aattempt(task)
+    except Exception as error:
+        settle(loop, task, error)
+        await _turn()
+        if not loop.calls:
+            raise
+        failure = error
+    else:
+        settle(loop, task, None)
+        await _turn()
+    if loop.calls:
+        async for _ in _aawait_calls(loop.calls, failure):
+            pass
+
+
+async def _turn() -> None:
+    """Let the event loop do what the node left it to do, before the next superstep.
+
+    LangGraph's nodes take such a turn because they are asyncio tasks; here a node that didn't wait
+    wouldn't. A functional call made in a coroutine is also only taken in then.
+    """
+    await asyncio.sleep(0)
+
+
 async def arun_live(loop: Loop) -> AsyncIterator[None]:
     """``run_live`` for the event loop."""
     yield
@@ -228,53 +249,57 @@ async def arun_live(loop: Loop) -> AsyncIterator[None]:
             yield
         return
     task = tasks[0]
-    failure: Exception | None = None
+    failure = None
     try:
         await _aattempt(task)
     except Exception as error:
         settle(loop, task, error)
-        failure = error
-        if not task.futures:
+        await _turn()
+        if not loop.calls:
             yield
             raise
+        failure = error
     else:
         settle(loop, task, None)
-    if task.futures:
-        async for _ in _aawait_calls(task.futures, failure):
+        await _turn()
+    if loop.calls:
+        async for _ in _aawait_calls(loop.calls, failure):
             yield
 
 
 async def _arun_several(loop: Loop, tasks: tuple[LiveTask, ...]) -> AsyncIterator[None]:
     done: asyncio.Queue[Any] = asyncio.Queue()
-
-    async def work(task: LiveTask) -> None:
-        await _aattempt(task)
-
+    loop.call_done = done.put_nowait
     futures: dict[Any, LiveTask] = {}
 
     def finished(future: Any) -> None:
+        task = futures[future]
         error = asyncio.CancelledError() if future.cancelled() else future.exception()
-        if isinstance(error, asyncio.CancelledError):
-            futures[future].writes.append((upstream.ERROR, error))
-            loop.put_writes(futures[future].id, futures[future].writes)
-        else:
-            settle(loop, futures[future], error)
-        done.put_nowait(future)
+        try:
+            if isinstance(error, asyncio.CancelledError):
+                task.writes.append((upstream.ERROR, error))
+                loop.put_writes(task.id, task.writes)
+            else:
+                settle(loop, task, error)
+        finally:
+            done.put_nowait(future)
 
     for task in tasks:
-        future = loop.submit(work, task, __name__=task.name, __cancel_on_exit__=True)
+        future = loop.submit(_aattempt, task, __name__=task.name, __cancel_on_exit__=True)
         futures[future] = task
         future.add_done_callback(finished)
-    for _ in tasks:
-        if upstream.should_stop_others({await done.get()}):
+    running = len(tasks)
+    while running or loop.calls:
+        future = await done.get()
+        if future in futures:
+            running -= 1
+        elif loop.calls is not None:
+            loop.calls.pop(future, None)
+        if upstream.should_stop_others({future}):
             break
         yield
-    for task in tasks:
-        if task.futures:
-            async for _ in _aawait_calls(task.futures, None):
-                yield
     yield
-    upstream.raise_first_failure(set(futures), timeout_exc_cls=asyncio.TimeoutError)
+    upstream.raise_first_failure(_outcomes(loop, futures), timeout_exc_cls=asyncio.TimeoutError)
 
 
 async def _aawait_calls(futures: Any, failure: Exception | None) -> AsyncIterator[None]:

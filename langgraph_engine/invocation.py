@@ -163,8 +163,13 @@ class Invocation:
             latest: The stream of an ``invoke``, if it is one that only wants the last state.
         """
         if self.checkpointer is None and self.durability is not None:
-            warnings.warn(
-                "`durability` has no effect when no checkpointer is present.", stacklevel=4
+            warnings.warn_explicit(
+                "`durability` has no effect when no checkpointer is present.",
+                UserWarning,
+                # Where LangGraph warns: filters go by it.
+                filename=upstream.pregel_main.__file__ or "",
+                lineno=1,
+                module=upstream.pregel_main.__name__,
             )
         graph = self.graph
         self.config = config = graph._own_checkpoint_config(self.config)

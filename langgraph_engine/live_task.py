@@ -37,11 +37,11 @@ class LiveTask:
         plan: How to call its node.
         value: The node's input.
         writes: What it wrote, in order; ``extend`` may be called from any thread.
-        futures: Tasks it asked for through the functional API, if it did.
+        started: When its node was called, in seconds since the epoch.
     """
 
     value: Any = None
-    futures: upstream.FuturesDict[Any, Any] | None = None
+    started: float = 0.0
     _executable: PregelExecutableTask | None = None
     _full: dict[str, Any] | None = None
     _scratchpad: upstream.PregelScratchpad | None = None
@@ -100,6 +100,10 @@ class LiveTask:
                     self._full = first_attempt_config(self)
         return self._full
 
+    def use_config(self, config: LiveConfig) -> None:
+        """From here on the task's config is the one that was just filled."""
+        self._full = config
+
     def read(self, select: str | list[str], fresh: bool = False) -> Any:
         """Read state; ``fresh`` reflects this task's own writes."""
         return self._basis.read(self.scratchpad, self.writes, select, fresh)
@@ -117,6 +121,7 @@ class LiveConfig(dict[str, Any]):
             if self.task is not None:
                 super().update(content)
                 self.task = None
+                task.use_config(self)  # what the node changes in it, its router sees
 
     def __getitem__(self, key: str) -> Any:
         self._fill()

@@ -16,6 +16,7 @@ Nothing here differs between sync and async but how a saver is called; see ``Syn
 from __future__ import annotations
 
 import logging
+import weakref
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextvars import Context
 from copy import copy
@@ -40,16 +41,44 @@ from langgraph_engine.task_config import (
 if TYPE_CHECKING:
     from langgraph_engine.node_plan import NodePlan
 
-__all__ = ["Loop", "run_is_over"]
+__all__ = ["CallFutures", "Loop", "run_is_over"]
 
 logger = logging.getLogger("langgraph")
 CONF = upstream.CONF
+
+
+class CallFutures(upstream.FuturesDict[Any, Any]):
+    """The functional API calls made by the direct tasks of one superstep, until they are done.
+
+    They belong to the superstep, as its tasks do: it waits for them, and their failures and interrupts
+    are its own.
+    """
+
+    def __init__(
+        self, loop: Loop, event: Any, future_type: Any, done: Callable[[Any], None] | None
+    ) -> None:
+        super().__init__(
+            callback=weakref.WeakMethod(loop.runner.commit),
+            event=event,
+            should_stop=upstream.should_stop_others,
+            future_type=future_type,
+        )
+        self._tell = done
+
+    def __setitem__(self, future: Any, task: Any) -> None:
+        super().__setitem__(future, task)
+        if self._tell is not None:
+            future.add_done_callback(self._tell)  # after LangGraph's own, which commits
 
 
 class Loop(StartingLoop):
     """One invocation of one graph, from input to output."""
 
     event_loop: Any = None
+    calls: CallFutures | None = None
+    """Calls made by the direct tasks of this superstep, if any asked how to make one."""
+    call_done: Callable[[Any], None] | None = None
+    """Where to report that one of them is done, if the superstep waits for several things."""
     run_in_context: Callable[[Any, Context], Awaitable[Any]]
     """Awaits something in a context; only where there is an event loop."""
     make_runner: Callable[[], upstream.PregelRunner] | None = None
@@ -100,7 +129,7 @@ class Loop(StartingLoop):
     def _prepare(self) -> None:
         """Plan, and describe the planned tasks: directly callable ones if all of them are."""
         tasks, ignored = self.run.plan(self.step, self.checkpoint_id, self.namespace, self.updated)
-        self.basis = None
+        self.basis = self.calls = self.call_done = None
         if ignored:
             _warn_ignored(ignored)
         self.live = {}
@@ -147,7 +176,7 @@ class Loop(StartingLoop):
         coerced: dict[Any, Any] = {}
         for running in live.values():
             plan = running.plan
-            if plan.as_read and running.path[0] != PUSH:
+            if plan.as_read and plan.node.mapper is None and running.path[0] != PUSH:
                 running.value = running.task.input
             else:
                 running.value, _ = self._input(running.task, plan, coerced, running)
@@ -178,8 +207,8 @@ class Loop(StartingLoop):
                     for name in plan.node.channels
                     if name in managed or name in value
                 }
-            if plan.mapper is not None:
-                value = plan.mapper(value)
+            if plan.node.mapper is not None:
+                value = plan.node.mapper(value)
         coerced[plan.input_key] = value
         return value, scratchpad
 
@@ -319,7 +348,8 @@ class Loop(StartingLoop):
 
     def release(self) -> None:
         """Let go of what refers back to the loop, so that it goes away without a collection."""
-        self.tasks, self.live, self.basis = {}, {}, None
+        self.tasks, self.live = {}, {}
+        self.basis = self.calls = self.call_done = None
         self._runner = self.make_runner = None
         self.put_checkpoint_call = self.put_writes_call = None
 

@@ -15,8 +15,7 @@ from langgraph.types import PregelExecutableTask
 from typing_extensions import Self
 
 from langgraph_engine import upstream
-from langgraph_engine.live_task import LiveTask
-from langgraph_engine.loop import Loop, run_is_over
+from langgraph_engine.loop import CallFutures, Loop, run_is_over
 
 __all__ = ["SyncLoop"]
 
@@ -101,21 +100,20 @@ class SyncLoop(Loop):
             tasks[key].writes.extend(writes)
             self.put_writes(tasks[key].id, tasks[key].writes, cached=True)
 
-    def call_function(self, live: LiveTask, task: PregelExecutableTask) -> Any:
+    def call_function(self, task: PregelExecutableTask) -> Any:
         """What the functional API calls to start a task from this one."""
         if self.make_runner is None:
             return run_is_over
-        live.futures = upstream.FuturesDict(
-            callback=weakref.WeakMethod(self.runner.commit),
-            event=threading.Event(),
-            should_stop=upstream.should_stop_others,
-            future_type=concurrent.futures.Future,
-        )
+        with self._settling:
+            if self.calls is None:
+                self.calls = CallFutures(
+                    self, threading.Event(), concurrent.futures.Future, self.call_done
+                )
         return partial(
             upstream.call_task,
             weakref.ref(task),
             retry_policy=None,
-            futures=weakref.ref(live.futures),
+            futures=weakref.ref(self.calls),
             schedule_task=self.accept_push,
             submit=self.runner.submit,
         )

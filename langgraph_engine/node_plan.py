@@ -43,17 +43,16 @@ class NodePlan:
         node: LangGraph's description of it; policies are read from it at run time.
         managed: Names of managed values among the channels it reads.
         input_key: Nodes with the same key get equal input; it is coerced once.
-        as_read: Whether its input is just what the engine read.
+        as_read: Whether its input, before coercion, is just what the engine read.
         hidden: Whether the node is kept out of streams and breakpoints.
         direct: Whether ``call`` and ``acall`` may be used.
     """
 
     __slots__ = (
         "_accepts",
-        "_afunc",
         "_bound",
         "_extra",
-        "_func",
+        "_plain",
         "_recurse",
         "_writers",
         "as_read",
@@ -61,7 +60,6 @@ class NodePlan:
         "hidden",
         "input_key",
         "managed",
-        "mapper",
         "name",
         "nested_run",
         "node",
@@ -76,22 +74,21 @@ class NodePlan:
     ) -> None:
         self.name = name
         self.node = node
-        self.mapper = node.mapper
         self.managed = managed
         self.input_key = node.input_cache_key
         self.hidden = TAG_HIDDEN in (node.tags or ())
         # Two nodes reading one channel get two copies of its value; several channels make a new dict.
-        self.as_read = node.mapper is None and not managed and not isinstance(node.channels, str)
+        self.as_read = not managed and not isinstance(node.channels, str)
         self._writers = writers or ()
         bound = node.bound
         self._bound = bound
-        self._func = self._afunc = None
+        self._plain = False
         self._accepts: Mapping[str, tuple[str, Any]] = {}
         self._extra: Mapping[str, Any] = {}
         self._recurse = False
         self.nested_run = False
         if type(bound) is upstream.RunnableCallable and not bound.explode_args:
-            self._func, self._afunc = bound.func, bound.afunc
+            self._plain = True  # its functions are looked up when called: tests replace them
             self._accepts, self._extra = bound.func_accepts, bound.kwargs
             self._recurse = bound.recurse
             self.nested_run = bound.trace
@@ -136,11 +133,12 @@ class NodePlan:
 
     def _call_node(self, task: LiveTask, value: Any) -> Any:
         context = copy_context()
-        func = self._func
+        bound: Any = self._bound
+        func = bound.func if self._plain and "invoke" not in bound.__dict__ else None
         if func is None:
             config = task.full_config()
             context.run(_var_config.set, config)
-            return context.run(self._bound.invoke, value, config)
+            return context.run(bound.invoke, value, config)
         if self._accepts or self._extra:
             keywords = self._keywords(task)
             context.run(_var_config.set, task.config)
@@ -162,11 +160,14 @@ class NodePlan:
 
     async def _acall_node(self, task: LiveTask, value: Any) -> Any:
         context = copy_context()
-        func, afunc = self._func, self._afunc
+        bound: Any = self._bound
+        func = afunc = None
+        if self._plain and "ainvoke" not in bound.__dict__ and "invoke" not in bound.__dict__:
+            func, afunc = bound.func, bound.afunc
         if func is None and afunc is None:
             config = task.full_config()
             context.run(_var_config.set, config)
-            coroutine = context.run(self._bound.ainvoke, value, config)
+            coroutine = context.run(bound.ainvoke, value, config)
             return await task.loop.run_in_context(coroutine, context)
         keywords = self._keywords(task) if self._accepts or self._extra else {}
         context.run(_var_config.set, task.config)
@@ -269,43 +270,44 @@ def _branch_writer(branch: Any, writer: Any, reader: Any) -> tuple[Writer, Async
 class _Branch:
     """A conditional edge: read the state, ask the user's function, write where to go."""
 
-    __slots__ = ("_afunc", "_branch", "_func", "_mapper", "_merges", "_path", "_select", "_writer")
+    __slots__ = ("_branch", "_mapper", "_merges", "_path", "_plain", "_select", "_writer")
 
     def __init__(self, branch: Any, writer: Any, select: Any, mapper: Any) -> None:
         self._branch, self._writer = branch, writer
         self._select, self._mapper = select, mapper
         self._merges = branch.input_schema is None
         path = self._path = branch.path
-        self._func: Any = None
-        self._afunc: Any = None
-        if type(path) is upstream.RunnableCallable and not (
+        self._plain = type(path) is upstream.RunnableCallable and not (
             path.func_accepts or path.kwargs or path.explode_args
-        ):
-            self._func, self._afunc = path.func, path.afunc
+        )
 
     def pair(self) -> tuple[Writer, AsyncWriter]:
         return self.route, self.aroute
 
     def route(self, value: Any, task: LiveTask) -> Any:
         asked = self._question(value, task)
-        if self._func is None:
-            answer = self._path.invoke(asked, task.full_config())
+        path: Any = self._path
+        func = path.func if self._plain and "invoke" not in path.__dict__ else None
+        if func is None:
+            answer = path.invoke(asked, task.full_config())
         else:
             context = copy_context()
             context.run(_var_config.set, task.config)
-            answer = context.run(self._func, asked)
+            answer = context.run(func, asked)
             if type(answer) is not str and isinstance(answer, upstream.Runnable):
                 answer = answer.invoke(asked, task.full_config())
         return self._finish(value, answer, task)
 
     async def aroute(self, value: Any, task: LiveTask) -> Any:
         asked = self._question(value, task)
-        if self._afunc is None:
-            answer = await self._path.ainvoke(asked, task.full_config())
+        path: Any = self._path
+        afunc = path.afunc if self._plain and "ainvoke" not in path.__dict__ else None
+        if afunc is None:
+            answer = await path.ainvoke(asked, task.full_config())
         else:
             context = copy_context()
             context.run(_var_config.set, task.config)
-            answer = context.run(self._afunc, asked)
+            answer = context.run(afunc, asked)
             if isawaitable(answer):
                 answer = await task.loop.run_in_context(answer, context)
             if type(answer) is not str and isinstance(answer, upstream.Runnable):

@@ -88,6 +88,8 @@ def invoke(self: upstream.AnyPregel, input: Any, config: Any = None, **kwargs: A
     if engine is None:
         return _stock("invoke")(self, input, config, **kwargs)
     mode, version = _prepare_invoke(self, kwargs)
+    if not _has(self, "stream", stream):
+        return _collect(mode, version, list(self.stream(input, config, **kwargs)))
     if mode == "values" and version == "v1" and not _prints(self, kwargs):
         latest = Latest()
         for _ in _stream(self, engine, input, config, kwargs, latest):
@@ -101,6 +103,9 @@ async def ainvoke(self: upstream.AnyPregel, input: Any, config: Any = None, **kw
     if engine is None:
         return await _stock("ainvoke")(self, input, config, **kwargs)
     mode, version = _prepare_invoke(self, kwargs)
+    if not _has(self, "astream", astream):
+        chunks = [chunk async for chunk in self.astream(input, config, **kwargs)]
+        return _collect(mode, version, chunks)
     if mode == "values" and version == "v1" and not _prints(self, kwargs):
         latest = Latest()
         async for _ in _astream(self, engine, input, config, kwargs, latest):
@@ -121,6 +126,11 @@ def _prepare_invoke(graph: upstream.AnyPregel, kwargs: dict[str, Any]) -> tuple[
     if mode == "values" and version != "v2":
         kwargs["stream_mode"] = ["updates", "values"]
     return mode, version
+
+
+def _has(graph: upstream.AnyPregel, name: str, method: Callable[..., Any]) -> bool:
+    """Whether a graph's method is ours, not a subclass's or somebody's wrapper."""
+    return getattr(type(graph), name) is method and name not in graph.__dict__
 
 
 def _prints(graph: upstream.AnyPregel, kwargs: dict[str, Any]) -> bool:

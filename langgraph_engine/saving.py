@@ -103,7 +103,7 @@ class SavingLoop:
     submit: Callable[..., Any]
     put_writes_call: Callable[..., Any] | None
     put_checkpoint_call: Callable[..., Any] | None
-    call_function: Callable[[LiveTask, PregelExecutableTask], Any]
+    call_function: Callable[[PregelExecutableTask], Any]
 
     run: Run
     channels: ChannelMap

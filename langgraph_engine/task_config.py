@@ -8,7 +8,6 @@ children (and the other way round) understand each other.
 from __future__ import annotations
 
 import sys
-import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -447,9 +446,9 @@ def first_attempt_config(live: LiveTask) -> Any:
     config = upstream.patch_configurable(
         executable.config,
         {
-            upstream.CONFIG_KEY_CALL: loop.call_function(live, executable),
+            upstream.CONFIG_KEY_CALL: loop.call_function(executable),
             upstream.CONFIG_KEY_RUNTIME: runtime.patch_execution_info(
-                node_first_attempt_time=time.time(), node_attempt=1
+                node_first_attempt_time=live.started, node_attempt=1
             ),
         },
     )
