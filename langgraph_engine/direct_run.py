@@ -218,24 +218,25 @@ async def arun_quietly(loop: Loop) -> None:
     try:
         await _aattempt(task)
     except Exception as error:
-        settle(loop, task, error)
         await _turn()
+        settle(loop, task, error)
         if not loop.calls:
             raise
         failure = error
     else:
-        settle(loop, task, None)
         await _turn()
+        settle(loop, task, None)
     if loop.calls:
         async for _ in _aawait_calls(loop.calls, failure):
             pass
 
 
 async def _turn() -> None:
-    """Let the event loop do what the node left it to do, before the next superstep.
+    """Let the event loop do what the node left it to do, before the task is settled.
 
     LangGraph's nodes take such a turn because they are asyncio tasks; here a node that didn't wait
-    wouldn't. A functional call made in a coroutine is also only taken in then.
+    wouldn't. A functional call made in a coroutine is also only taken in then. Between settling and
+    committing there is no turn: a saver sees what a reducer did to a message, its id above all.
     """
     await asyncio.sleep(0)
 
@@ -253,15 +254,15 @@ async def arun_live(loop: Loop) -> AsyncIterator[None]:
     try:
         await _aattempt(task)
     except Exception as error:
-        settle(loop, task, error)
         await _turn()
+        settle(loop, task, error)
         if not loop.calls:
             yield
             raise
         failure = error
     else:
-        settle(loop, task, None)
         await _turn()
+        settle(loop, task, None)
     if loop.calls:
         async for _ in _aawait_calls(loop.calls, failure):
             yield
