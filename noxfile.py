@@ -245,7 +245,8 @@ def tests(session: nox.Session) -> None:
         return
     install(session, *TEST_TOOLS)
     session.log("the project's own tests, on every engine that is here")
-    session.run("pytest", "-q")
+    native = ["backends/rust_pyo3/tests"] if has_cargo() else []
+    session.run("pytest", "-q", "tests", *native)
     for engine in engines():
         run_conformance(session, engine)
     for name in ("lint", "types", "rust", "docs", *(f"smoke-{version}" for version in OTHERS)):

@@ -25,19 +25,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     cases = [measure.Case(name, mode == "async") for name in names for mode in args.modes]
     _say(results.header(engines))
     timings = measure.measure(
-        cases, engines, profile, lambda of_case: _say(results.row(results.lines(of_case)))
+        cases, engines, profile, lambda found: _say("\n".join(results.rows(found)))
     )
-    summed = results.lines(timings)
     if args.json:
-        text = json.dumps(results.document(summed, profile), indent=1)
+        text = json.dumps(results.document(timings, profile), indent=1)
         args.json.write_text(text + "\n", encoding="utf-8")
         _say(f"stored in {args.json}")
     if args.judge:
-        missed = results.judge(summed)
+        missed = results.judge(timings)
         for sentence in missed:
             _say(f"MISSED: {sentence}")
         return 1 if missed else 0
-    return 1 if any(line.error for line in summed) else 0
+    return 1 if any(timing.error for timing in timings) else 0
 
 
 def _parser() -> argparse.ArgumentParser:

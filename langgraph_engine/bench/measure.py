@@ -10,8 +10,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -119,15 +119,49 @@ class _Worker:
             self._process.communicate()
 
 
-@contextmanager
-def _workers(engines: Sequence[str]) -> Iterator[list[_Worker]]:
-    with ExitStack() as stack:
-        workers = []
-        for engine in engines:
-            worker = _Worker(engine)
-            stack.callback(worker.close)
-            workers.append(worker)
-        yield workers
+class _Slot:
+    """One case on one engine: what is asked of its worker, and what came of it."""
+
+    def __init__(self, case: Case, worker: _Worker, profile: Profile) -> None:
+        self._case = case
+        self._worker = worker
+        self._profile = profile
+        self._runs = 1
+        self._seconds: list[float] = []
+        self._build_seconds = 0.0
+        self._error = ""
+
+    def do(self, step: Callable[[_Slot], None]) -> None:
+        """Do one step, unless an earlier one failed."""
+        if not self._error:
+            try:
+                step(self)
+            except WorkerError as error:
+                self._error = str(error)
+
+    def prepare(self) -> None:
+        """Build, warm up, and find out how many runs make a turn."""
+        case = self._case
+        answer = self._worker.ask("build", workload=case.workload, asynchronous=case.asynchronous)
+        self._build_seconds = float(answer["build_seconds"])
+        first = self._worker.seconds_per_run(1)
+        warm = self._worker.seconds_per_run(_fitting(self._profile.warm_up, first))
+        self._runs = _fitting(self._profile.turn, warm)
+
+    def turn(self) -> None:
+        """Time one turn."""
+        per_run = self._worker.seconds_per_run(self._runs, self._profile.clock)
+        self._seconds.append(per_run / BY_NAME[self._case.workload].units)
+
+    def drop(self) -> None:
+        """Let the worker forget the case."""
+        self._worker.ask("drop")
+
+    def timing(self) -> Timing:
+        """What came of it."""
+        seconds = () if self._error else tuple(self._seconds)
+        engine = self._worker.engine
+        return Timing(self._case, engine, seconds, self._build_seconds, self._error)
 
 
 def measure(
@@ -142,58 +176,45 @@ def measure(
         cases: What to run.
         engines: Names of engines; ``langgraph`` is stock.
         profile: How long.
-        report: Called with a case's timings as soon as they are there.
+        report: Called with the timings of a case, or of a group of them, as soon as they are there.
     """
     timings: list[Timing] = []
-    with _workers(engines) as workers:
-        for case in cases:
-            of_case = _measure_case(case, workers, profile)
-            report(of_case)
-            timings += of_case
+    with ExitStack() as stack:
+        shared = _start(engines, stack)
+        for together in _grouped(cases):
+            with ExitStack() as of_group:
+                slots = [
+                    _Slot(case, worker, profile)
+                    for case in together
+                    # Cases that take turns are all in memory at once: each in processes of its own,
+                    # where the others can't weigh on it.
+                    for worker in (_start(engines, of_group) if len(together) > 1 else shared)
+                ]
+                for step in (_Slot.prepare, *[_Slot.turn] * profile.rounds, _Slot.drop):
+                    for slot in slots:
+                        slot.do(step)
+            found = [slot.timing() for slot in slots]
+            report(found)
+            timings += found
     return timings
 
 
-def _measure_case(case: Case, workers: Sequence[_Worker], profile: Profile) -> list[Timing]:
-    seconds: dict[str, list[float]] = {worker.engine: [] for worker in workers}
-    build: dict[str, float] = {}
-    runs: dict[str, int] = {}
-    errors: dict[str, str] = {}
-    units = BY_NAME[case.workload].units
+def _start(engines: Sequence[str], stack: ExitStack) -> list[_Worker]:
+    workers = []
+    for engine in engines:
+        worker = _Worker(engine)
+        stack.callback(worker.close)
+        workers.append(worker)
+    return workers
 
-    def attempt(worker: _Worker, what: Callable[[_Worker], None]) -> None:
-        if worker.engine not in errors:
-            try:
-                what(worker)
-            except WorkerError as error:
-                errors[worker.engine] = str(error)
 
-    def prepare(worker: _Worker) -> None:
-        answer = worker.ask("build", workload=case.workload, asynchronous=case.asynchronous)
-        build[worker.engine] = float(answer["build_seconds"])
-        first = worker.seconds_per_run(1)
-        warm = worker.seconds_per_run(_fitting(profile.warm_up, first))
-        runs[worker.engine] = _fitting(profile.turn, warm)
-
-    def turn(worker: _Worker) -> None:
-        per_run = worker.seconds_per_run(runs[worker.engine], profile.clock)
-        seconds[worker.engine].append(per_run / units)
-
-    def drop(worker: _Worker) -> None:
-        worker.ask("drop")
-
-    for what in (prepare, *[turn] * profile.rounds, drop):
-        for worker in workers:
-            attempt(worker, what)
-    return [
-        Timing(
-            case,
-            worker.engine,
-            () if worker.engine in errors else tuple(seconds[worker.engine]),
-            build.get(worker.engine, 0.0),
-            errors.get(worker.engine, ""),
-        )
-        for worker in workers
-    ]
+def _grouped(cases: Sequence[Case]) -> list[list[Case]]:
+    """Cases that are measured together: those of one group and one mode."""
+    groups: dict[object, list[Case]] = {}
+    for case in cases:
+        group = BY_NAME[case.workload].group
+        groups.setdefault((group, case.mode) if group else case, []).append(case)
+    return list(groups.values())
 
 
 def _fitting(budget: float, per_run: float) -> int:

@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 import platform
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from langgraph_engine.bench.measure import Case, Profile, Timing
-from langgraph_engine.bench.workloads import BY_NAME
+from langgraph_engine.bench.workloads import BY_NAME, SIZES
 from langgraph_engine.versions import installed_version
 
-__all__ = ["STOCK", "Line", "document", "header", "judge", "lines", "row"]
+__all__ = ["STOCK", "Line", "document", "header", "judge", "lines", "rows", "sizes"]
 
 STOCK: Final = "langgraph"
 _FORMAT: Final = 1
@@ -73,12 +73,23 @@ def _line(timing: Timing, stock: Sequence[float]) -> Line:
 
 def header(engines: Sequence[str]) -> str:
     """First line of the table."""
-    names = ("stock" if engine == STOCK else engine for engine in engines)
-    return f"{'us per unit':<{_NAME}}{'unit':<11}" + "".join(f"{n:>{_CELL}}" for n in names)
+    names = "".join(f"{_title(engine):>{_CELL}}" for engine in engines)
+    return f"{'us per unit':<{_NAME}}{'unit':<11}{names}"
 
 
-def row(of_case: Sequence[Line]) -> str:
-    """One case's line of the table."""
+def _title(engine: str) -> str:
+    return "stock" if engine == STOCK else engine
+
+
+def rows(timings: Sequence[Timing]) -> list[str]:
+    """Lines of the table for one case, or for a group of cases."""
+    by_case: dict[Case, list[Line]] = {}
+    for line in lines(timings):
+        by_case.setdefault(line.case, []).append(line)
+    return [*(_row(of_case) for of_case in by_case.values()), *size_rows(timings)]
+
+
+def _row(of_case: Sequence[Line]) -> str:
     case = of_case[0].case
     name = f"{case.workload} ({case.mode})"
     text = f"{name:<{_NAME}}{BY_NAME[case.workload].unit:<11}"
@@ -95,7 +106,7 @@ def _cell(line: Line) -> str:
     return f"{line.median_us:.1f} ({line.times_stock:.1f}x)"
 
 
-def document(summed: Iterable[Line], profile: Profile) -> dict[str, Any]:
+def document(timings: Sequence[Timing], profile: Profile) -> dict[str, Any]:
     """Everything as plain data, for JSON, with what it was measured on."""
     return {
         "format": _FORMAT,
@@ -117,7 +128,11 @@ def document(summed: Iterable[Line], profile: Profile) -> dict[str, Any]:
                 "build_seconds": round(line.build_seconds, 4),
                 "error": line.error,
             }
-            for line in summed
+            for line in lines(timings)
+        ],
+        "step_by_size": [
+            {"engine": engine, "mode": mode, "ratios": {k: round(v, 3) for k, v in ratios.items()}}
+            for (engine, mode), ratios in sizes(timings).items()
         ],
     }
 
@@ -155,28 +170,52 @@ _AT_LEAST: Final = {
 """How many times faster than stock an engine must be, synchronously and asynchronously."""
 
 _SIZES_WITHIN: Final = 1.2
-"""The dearest of the ``size-`` workloads may cost this many times the cheapest, per step."""
+"""A step may cost this many times as much in one size of graph as in another."""
 
 
-def judge(summed: Sequence[Line]) -> list[str]:
+def sizes(timings: Sequence[Timing]) -> dict[tuple[str, str], dict[str, float]]:
+    """What a step costs in each size of graph, next to what it costs in the smallest.
+
+    Returns:
+        By engine and mode: workload name to the median, over all turns, of its time in that turn by
+        the smallest graph's in the same turn.
+    """
+    found: dict[tuple[str, str], dict[str, float]] = {}
+    smallest: dict[tuple[str, str], Timing] = {}
+    for timing in timings:
+        if BY_NAME[timing.case.workload].group == SIZES and timing.seconds:
+            key = (timing.engine, timing.case.mode)
+            first = smallest.setdefault(key, timing)
+            pairs = zip(timing.seconds, first.seconds, strict=True)
+            ratio = statistics.median(here / there for here, there in pairs)
+            found.setdefault(key, {})[timing.case.workload] = ratio
+    return found
+
+
+def size_rows(timings: Sequence[Timing]) -> list[str]:
+    """Lines of the table that compare the sizes."""
+    return [
+        f"    a step on {_title(engine)} ({mode}), in graphs of different sizes: {_listed(ratios)}"
+        for (engine, mode), ratios in sizes(timings).items()
+    ]
+
+
+def _listed(ratios: dict[str, float]) -> str:
+    return ", ".join(f"{name} {ratio:.2f}" for name, ratio in ratios.items())
+
+
+def judge(timings: Sequence[Timing]) -> list[str]:
     """Targets that were missed, a sentence each; what wasn't measured isn't judged."""
+    summed = lines(timings)
     missed = [f"{_who(line)}: {line.error}" for line in summed if line.error]
     for line in summed:
         target = _AT_LEAST.get((line.engine, line.case.workload))
         if target and line.times_stock and line.times_stock < target:
-            missed.append(
-                f"{_who(line)}: {line.times_stock:.1f}x stock, {target:.0f}x is asked for"
-            )
-    sizes: dict[tuple[str, str], list[Line]] = {}
-    for line in summed:
-        sized = line.case.workload.startswith("size-") and not line.error
-        if sized and line.engine != STOCK:
-            sizes.setdefault((line.engine, line.case.mode), []).append(line)
-    for (engine, mode), of_engine in sizes.items():
-        costs = [line.median_us for line in of_engine]
-        if max(costs) > _SIZES_WITHIN * min(costs):
-            costs_text = ", ".join(f"{x.case.workload} {x.median_us:.1f} us" for x in of_engine)
-            missed.append(f"{engine} ({mode}): a step costs more in a bigger graph: {costs_text}")
+            missed.append(f"{_who(line)}: {line.times_stock:.1f}x stock, {target:.0f}x asked for")
+    for (engine, mode), ratios in sizes(timings).items():
+        uneven = max(ratios.values()) > _SIZES_WITHIN * min(ratios.values())
+        if engine != STOCK and uneven:
+            missed.append(f"{engine} ({mode}): a step's cost depends on size: {_listed(ratios)}")
     return missed
 
 

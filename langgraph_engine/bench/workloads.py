@@ -15,7 +15,7 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.types import Send
 from typing_extensions import TypedDict
 
-__all__ = ["BY_NAME", "Workload"]
+__all__ = ["BY_NAME", "SIZES", "Workload"]
 
 
 class Counter(TypedDict):
@@ -77,6 +77,8 @@ async def keep_item_async(state: Item) -> dict[str, list[int]]:
     return {"found": [state["item"]]}
 
 
+SIZES: Final = "sizes"
+"""Group of the workloads that run the same ten steps in graphs of different sizes."""
 ITERATIONS: Final = 100
 """Steps of the chain and the loop, and width of the wide superstep and the fan-out."""
 
@@ -113,6 +115,7 @@ class Workload:
         input: What the graph is run on.
         answer: What it must return.
         quick: Whether the quick profile has it.
+        group: Workloads of one group are compared with each other, so they take turns as well.
     """
 
     name: str
@@ -122,6 +125,7 @@ class Workload:
     input: dict[str, Any]
     answer: dict[str, Any]
     quick: bool = True
+    group: str = ""
 
 
 def _chain(length: int, nodes: int) -> Callable[[bool], Any]:
@@ -177,6 +181,7 @@ def _size(nodes: int) -> Workload:
         input={"count": 0},
         answer={"count": 10},
         quick=nodes <= 1_000,
+        group=SIZES,
     )
 
 

@@ -116,11 +116,23 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def retry(
-    settings: Settings, results: dict[str, report.Result], ids: Iterable[str]
+    settings: Settings,
+    results: dict[str, report.Result],
+    doubted: Iterable[str],
+    options: Sequence[str] = (),
 ) -> dict[str, report.Result]:
-    """Run some tests once more, alone; give back the results with those that now pass put in."""
-    again = run(settings, list(ids), workers=0)
-    passed = {test: r for test, r in again.items() if r.outcome == report.PASSED}
+    """Run the files of some tests once more, in order; put in those that now pass.
+
+    Whole files, because a test that fails for what an earlier one left behind passes when alone.
+    """
+    doubted = list(doubted)
+    files = dict.fromkeys(test.split("::", 1)[0] for test in doubted)
+    again = run(settings, list(files), options=options, workers=0)
+    passed = {test: again[test] for test in doubted if test in again and _has_passed(again[test])}
     for result in passed.values():
         result.retried = True
     return results | passed
+
+
+def _has_passed(result: report.Result) -> bool:
+    return result.outcome == report.PASSED

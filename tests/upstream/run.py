@@ -13,8 +13,8 @@ A run is judged by stored lists of test ids (see ``baseline.py``):
   in ``private-machinery.txt``, which spy on names of LangGraph's that an engine doesn't call;
 * in ``raise`` mode, where a run the engine doesn't cover is an error, at least 60% of them must.
 
-A test that fails such a check is run once more, alone, before the verdict: a few tests of the suite
-measure time. ``--update`` makes what passes now the list to keep.
+If a test fails such a check, the file it is in is run once more, in order and with nothing beside it,
+before the verdict: a few tests of the suite measure time. ``--update`` makes what passes now the list to keep.
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ def main(argv: list[str] | None = None) -> int:
     results = pytest_process.run(settings, paths, options=options, workers=args.workers)
     doubted = _unexpected(args, results)
     if 0 < len(doubted) <= MOST_RETRIES:
-        print(f"\nonce more, alone: {len(doubted)} tests that should have passed")
-        results = pytest_process.retry(settings, results, doubted)
+        print(f"\nonce more: the files of {len(doubted)} tests that should have passed")
+        results = pytest_process.retry(settings, results, doubted, options)
     seconds = time.monotonic() - started
 
     tally = report.Tally.of(results)
