@@ -218,27 +218,37 @@ async def arun_quietly(loop: Loop) -> None:
     try:
         await _aattempt(task)
     except Exception as error:
-        await _turn()
+        await _turn(loop)
         settle(loop, task, error)
         if not loop.calls:
             raise
         failure = error
     else:
-        await _turn()
+        await _turn(loop)
         settle(loop, task, None)
     if loop.calls:
         async for _ in _aawait_calls(loop.calls, failure):
             pass
 
 
-async def _turn() -> None:
+_STEPS_WITHOUT_A_TURN = 16
+
+
+async def _turn(loop: Loop) -> None:
     """Let the event loop do what the node left it to do, before the task is settled.
 
     LangGraph's nodes take such a turn because they are asyncio tasks; here a node that didn't wait
     wouldn't. A functional call made in a coroutine is also only taken in then. Between settling and
     committing there is no turn: a saver sees what a reducer did to a message, its id above all.
+
+    asyncio's own loops say whether anything is waiting for a turn; if nothing is, the turn is left out,
+    but not for long, as only a turn looks at sockets.
     """
-    await asyncio.sleep(0)
+    waiting = getattr(loop.event_loop, "_ready", True) or getattr(
+        loop.event_loop, "_scheduled", True
+    )
+    if waiting or loop.step % _STEPS_WITHOUT_A_TURN == 0:
+        await asyncio.sleep(0)
 
 
 async def arun_live(loop: Loop) -> AsyncIterator[None]:
@@ -254,14 +264,14 @@ async def arun_live(loop: Loop) -> AsyncIterator[None]:
     try:
         await _aattempt(task)
     except Exception as error:
-        await _turn()
+        await _turn(loop)
         settle(loop, task, error)
         if not loop.calls:
             yield
             raise
         failure = error
     else:
-        await _turn()
+        await _turn(loop)
         settle(loop, task, None)
     if loop.calls:
         async for _ in _aawait_calls(loop.calls, failure):
