@@ -8,6 +8,7 @@ release in which it uses others is asked the long way.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from os import environ
 from types import CodeType
 from typing import Any
 
@@ -85,8 +86,11 @@ def _nobody_listens() -> bool:
         return False
     if upstream.tracing_v2_callback_var.get() is not None or upstream.tracing_is_enabled(tracing):
         return False
-    if upstream.get_debug() or any(map(upstream.env_var_is_set, _OLD_TRACING_VARIABLES)):
+    if upstream.get_debug():
         return False
+    for name in _OLD_TRACING_VARIABLES:
+        if name in environ and upstream.env_var_is_set(name):
+            return False
     for variable, _, handler_class, env_variable in upstream.configure_hooks:
         if variable.get() is not None:
             return False

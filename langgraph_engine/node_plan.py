@@ -29,6 +29,7 @@ __all__ = ["NodePlan", "Writer"]
 _var_config = upstream.var_child_runnable_config
 _PASSTHROUGH = upstream.PASSTHROUGH
 _PLAIN = (dict, type(None), list, str, int)
+_ANSWERS_KEPT = 256  # a router without a path map may answer with anything
 
 Writer = Callable[[Any, "LiveTask"], Any]
 """Takes what the node returned, adds writes to the task, gives the value for the next writer."""
@@ -270,12 +271,13 @@ def _branch_writer(branch: Any, writer: Any, reader: Any) -> tuple[Writer, Async
 class _Branch:
     """A conditional edge: read the state, ask the user's function, write where to go."""
 
-    __slots__ = ("_branch", "_mapper", "_merges", "_path", "_plain", "_select", "_writer")
+    __slots__ = ("_branch", "_known", "_mapper", "_merges", "_path", "_plain", "_select", "_writer")
 
     def __init__(self, branch: Any, writer: Any, select: Any, mapper: Any) -> None:
         self._branch, self._writer = branch, writer
         self._select, self._mapper = select, mapper
         self._merges = branch.input_schema is None
+        self._known: dict[str, list[tuple[str, Any]]] = {}
         path = self._path = branch.path
         self._plain = type(path) is upstream.RunnableCallable and not (
             path.func_accepts or path.kwargs or path.explode_args
@@ -325,8 +327,16 @@ class _Branch:
         return state
 
     def _finish(self, value: Any, answer: Any, task: LiveTask) -> Any:
-        send: Any = {upstream.CONF: {upstream.CONFIG_KEY_SEND: task.writes.extend}}
+        if type(answer) is str and (known := self._known.get(answer)) is not None:
+            task.writes.extend(known)
+            return value
+        writes: list[tuple[str, Any]] = []
+        send: Any = {upstream.CONF: {upstream.CONFIG_KEY_SEND: writes.extend}}
         following = self._branch._finish(self._writer, value, answer, send)
-        if type(following) is upstream.ChannelWrite:
-            return following.invoke(value, send)
+        if type(following) is upstream.ChannelWrite:  # it writes what the node returned
+            following = following.invoke(value, send)
+        elif type(answer) is str and following is value and len(self._known) < _ANSWERS_KEPT:
+            # One place to go, written as a constant: the next such answer writes the same.
+            self._known[answer] = writes
+        task.writes.extend(writes)
         return following
