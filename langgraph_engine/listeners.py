@@ -72,11 +72,36 @@ def _names(code: CodeType) -> set[str]:
     return set(code.co_names).union(*(_names(c) for c in nested))
 
 
+_KNOWN_SWITCHES = frozenset(
+    [
+        "_GLOBAL_TRACING_ENABLED",
+        "get_current_run_tree",
+        "get_env_var",
+        "get_tracing_context",
+        "langsmith._internal._context",
+        "langsmith.run_helpers",
+        "_context",
+    ]
+)
 _SOURCES_ARE_KNOWN = _names(upstream.configure_callbacks.__code__) <= _KNOWN_SOURCES
+_SWITCHES_ARE_KNOWN = _names(upstream.tracing_is_enabled.__code__) <= _KNOWN_SWITCHES
 _CONFIGURE = {
     manager: manager.__dict__["configure"]
     for manager in (upstream.CallbackManager, upstream.AsyncCallbackManager)
 }
+
+
+def _tracing_is_on(tracing: dict[str, Any]) -> bool:
+    """Whether LangSmith traces, outside of any run; by the switches LangSmith looks at."""
+    if not _SWITCHES_ARE_KNOWN:
+        return bool(upstream.tracing_is_enabled(tracing))
+    switch = tracing["enabled"]
+    if switch is None:
+        switch = upstream.tracing_state._GLOBAL_TRACING_ENABLED  # noqa: SLF001
+    if switch is None:
+        variable = upstream.langsmith_variable
+        return bool(variable("TRACING_V2", default=variable("TRACING", default="")) == "true")
+    return bool(switch)
 
 
 def _nobody_listens() -> bool:
@@ -84,7 +109,7 @@ def _nobody_listens() -> bool:
     tracing = upstream.get_tracing_context()
     if tracing["parent"] is not None or tracing["tags"] or tracing["metadata"]:
         return False
-    if upstream.tracing_v2_callback_var.get() is not None or upstream.tracing_is_enabled(tracing):
+    if upstream.tracing_v2_callback_var.get() is not None or _tracing_is_on(tracing):
         return False
     if upstream.get_debug():
         return False

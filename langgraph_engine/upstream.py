@@ -153,7 +153,9 @@ from langgraph.pregel.protocol import StreamProtocol
 from langgraph.runtime import DEFAULT_RUNTIME
 from langgraph.types import _interrupt_id
 from langgraph.version import __version__ as langgraph_version
+from langsmith._internal import _context as tracing_state
 from langsmith.run_helpers import get_tracing_context
+from langsmith.utils import get_env_var as langsmith_variable
 from langsmith.utils import tracing_is_enabled
 
 configure_callbacks = _configure
@@ -307,6 +309,7 @@ __all__ = [
     "is_user_raised_cancelled",
     "is_xxh3_128_hexdigest",
     "langgraph_version",
+    "langsmith_variable",
     "local_read",
     "map_command",
     "map_debug_checkpoint",
@@ -332,6 +335,7 @@ __all__ = [
     "should_stop_others",
     "streams_only_its_graph",
     "tracing_is_enabled",
+    "tracing_state",
     "tracing_v2_callback_var",
     "utc_now_iso",
     "uuid6",
