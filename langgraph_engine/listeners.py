@@ -73,10 +73,16 @@ def _names(code: CodeType) -> set[str]:
 
 
 _KNOWN_SWITCHES = frozenset(
-    """
-    _GLOBAL_TRACING_ENABLED _context _internal get_current_run_tree get_env_var get_tracing_context
-    langsmith._internal._context langsmith.run_helpers
-    """.split()
+    [
+        "_GLOBAL_TRACING_ENABLED",
+        "_context",
+        "_internal",
+        "get_current_run_tree",
+        "get_env_var",
+        "get_tracing_context",
+        "langsmith._internal._context",
+        "langsmith.run_helpers",
+    ]
 )
 _SOURCES_ARE_KNOWN = _names(upstream.configure_callbacks.__code__) <= _KNOWN_SOURCES
 _SWITCHES_ARE_KNOWN = _names(upstream.tracing_is_enabled.__code__) <= _KNOWN_SWITCHES
