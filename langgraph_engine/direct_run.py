@@ -12,6 +12,7 @@ import asyncio
 import concurrent.futures
 import queue
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
@@ -234,6 +235,15 @@ async def arun_quietly(loop: Loop) -> None:
 _STEPS_WITHOUT_A_TURN = 16
 
 
+class _Steps(threading.local):
+    """How many tasks this thread's event loop ended, whatever runs they belong to."""
+
+    ended = 0
+
+
+_steps = _Steps()
+
+
 async def _turn(loop: Loop) -> None:
     """Let the event loop do what the node left it to do, before the task is settled.
 
@@ -247,7 +257,8 @@ async def _turn(loop: Loop) -> None:
     waiting = getattr(loop.event_loop, "_ready", True) or getattr(
         loop.event_loop, "_scheduled", True
     )
-    if waiting or loop.step % _STEPS_WITHOUT_A_TURN == 0:
+    _steps.ended += 1
+    if waiting or _steps.ended % _STEPS_WITHOUT_A_TURN == 0:
         await asyncio.sleep(0)
 
 

@@ -24,7 +24,7 @@ from langgraph.warnings import LangGraphDeprecatedSinceV10
 
 from langgraph_engine import upstream
 from langgraph_engine.compiled import compiled
-from langgraph_engine.listeners import callback_manager
+from langgraph_engine.listeners import UnheardRun, callback_manager, mark, nobody_listens
 from langgraph_engine.protocol import Engine
 from langgraph_engine.saving import Latest, LoopOptions
 
@@ -111,6 +111,14 @@ class Invocation:
             durability=self.durability,
         )
 
+    def unheard_run(self) -> UnheardRun | None:
+        """The root run, if there is nobody to announce it to and no stream to listen for."""
+        if "messages" in self.modes or "tools" in self.modes:
+            return None
+        if nobody_listens(self.config, is_async=self.is_async):
+            return UnheardRun(self.config, is_async=self.is_async)
+        return None
+
     def make_callbacks(self) -> Any:
         """The callback manager the root run is announced to."""
         callbacks = callback_manager(self.config, is_async=self.is_async)
@@ -120,12 +128,7 @@ class Invocation:
             if upstream.CONFIG_KEY_TASK_ID not in self.config[CONF]:
                 # Not a task: a caller's stream of its own graph only is not for this one's events.
                 _drop_handlers(callbacks, upstream.streams_only_its_graph)
-        if "ls_integration" not in callbacks.metadata:
-            if self.config.get("callbacks"):
-                callbacks.add_metadata({"ls_integration": "langgraph"})
-            else:  # the manager and its dicts are new
-                callbacks.metadata["ls_integration"] = "langgraph"
-                callbacks.inheritable_metadata["ls_integration"] = "langgraph"
+        mark(callbacks, self.config)
         return callbacks
 
     def announcement(self) -> dict[str, Any]:
@@ -138,14 +141,13 @@ class Invocation:
     def announced(self, manager: Any) -> None:
         """Take note of the root run; nodes' runs are its children."""
         self.manager = manager
-        make = (
-            upstream.get_async_graph_callback_manager_for_config
-            if self.is_async
-            else upstream.get_sync_graph_callback_manager_for_config
-        )
-        self.graph_callbacks = (
-            make(self.config, run_id=manager.run_id) if self.config.get("callbacks") else None
-        )
+        if self.config.get("callbacks"):
+            make = (
+                upstream.get_async_graph_callback_manager_for_config
+                if self.is_async
+                else upstream.get_sync_graph_callback_manager_for_config
+            )
+            self.graph_callbacks = make(self.config, run_id=manager.run_id)
 
     def make_loop(
         self,
@@ -235,7 +237,8 @@ class Invocation:
             self._handlers.append(kind(put, self.subgraphs))
         if "tools" in self.modes:
             self._handlers.append(upstream.StreamToolCallHandler(put, self.subgraphs))
-        self.manager.inheritable_handlers.extend(self._handlers)
+        if self._handlers:
+            self.manager.inheritable_handlers.extend(self._handlers)
 
     def _runtime(self, config: Any, put: Callable[[Any], None]) -> Runtime[Any]:
         conf = config[CONF]

@@ -7,14 +7,22 @@ release in which it uses others is asked the long way.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import threading
+from collections.abc import Mapping, Sequence
 from os import environ
 from types import CodeType
 from typing import Any
 
 from langgraph_engine import upstream
 
-__all__ = ["announce", "callback_manager", "silent_start"]
+__all__ = [
+    "UnheardRun",
+    "announce",
+    "callback_manager",
+    "mark",
+    "nobody_listens",
+    "silent_start",
+]
 
 _KNOWN_SOURCES = frozenset(
     [
@@ -74,43 +82,56 @@ def _names(code: CodeType) -> set[str]:
 
 _KNOWN_SWITCHES = frozenset(
     [
+        "_ADDRESS",
+        "_CLIENT",
+        "_CONTEXT_KEYS",
+        "_DISTRIBUTED_PARENT_ID",
         "_GLOBAL_TRACING_ENABLED",
+        "_METADATA",
+        "_PROJECT_NAME",
+        "_REPLICAS",
+        "_TAGS",
+        "_TRACING_ENABLED",
         "_context",
         "_internal",
+        "get",
         "get_current_run_tree",
         "get_env_var",
         "get_tracing_context",
+        "items",
         "langsmith._internal._context",
         "langsmith.run_helpers",
+        "pop",
+        "run_trees",
     ]
 )
+_state: Any = upstream.tracing_state
 _SOURCES_ARE_KNOWN = _names(upstream.configure_callbacks.__code__) <= _KNOWN_SOURCES
-_SWITCHES_ARE_KNOWN = _names(upstream.tracing_is_enabled.__code__) <= _KNOWN_SWITCHES
+_SWITCHES_ARE_KNOWN = (
+    _names(upstream.tracing_is_enabled.__code__) | _names(upstream.get_tracing_context.__code__)
+) <= _KNOWN_SWITCHES
 _CONFIGURE = {
     manager: manager.__dict__["configure"]
     for manager in (upstream.CallbackManager, upstream.AsyncCallbackManager)
 }
 
 
-def _tracing_is_on(tracing: dict[str, Any]) -> bool:
+def _tracing_is_on() -> bool:
     """Whether LangSmith traces, outside of any run; by the switches LangSmith looks at."""
-    if not _SWITCHES_ARE_KNOWN:
-        return bool(upstream.tracing_is_enabled(tracing))
-    switch = tracing["enabled"]
+    switch = _state._TRACING_ENABLED.get()
     if switch is None:
-        switch = upstream.tracing_state._GLOBAL_TRACING_ENABLED  # noqa: SLF001
+        switch = _state._GLOBAL_TRACING_ENABLED
     if switch is None:
         variable = upstream.langsmith_variable
         return bool(variable("TRACING_V2", default=variable("TRACING", default="")) == "true")
     return bool(switch)
 
 
-def _nobody_listens() -> bool:
+def _no_source_has_any() -> bool:
     """Whether nothing outside the config would add a handler, a tag or a parent to a run."""
-    tracing = upstream.get_tracing_context()
-    if tracing["parent"] is not None or tracing["tags"] or tracing["metadata"]:
+    if _state.get_current_run_tree() is not None or _state._TAGS.get() or _state._METADATA.get():
         return False
-    if upstream.tracing_v2_callback_var.get() is not None or _tracing_is_on(tracing):
+    if upstream.tracing_v2_callback_var.get() is not None or _tracing_is_on():
         return False
     if upstream.get_debug():
         return False
@@ -125,31 +146,43 @@ def _nobody_listens() -> bool:
     return True
 
 
-def callback_manager(config: Any, *, is_async: bool) -> Any:
-    """The callback manager a run with this config is announced to."""
+def nobody_listens(config: Any, *, is_async: bool) -> bool:
+    """Whether a run with this config would be announced to nobody."""
     kind = upstream.AsyncCallbackManager if is_async else upstream.CallbackManager
-    if (
+    return (
         _SOURCES_ARE_KNOWN
+        and _SWITCHES_ARE_KNOWN
         and not config.get("callbacks")
         and kind.__dict__["configure"] is _CONFIGURE[kind]
-        and _nobody_listens()
-    ):
-        manager = kind(handlers=[])
-        if tags := config.get("tags"):
-            manager.add_tags(tags)
-        if metadata := config.get("metadata"):
-            if any(isinstance(value, Mapping) for value in metadata.values()):
-                manager.add_metadata(metadata)  # merges mappings, and copies them
-            else:
-                manager.metadata = dict(metadata)
-                manager.inheritable_metadata = dict(metadata)
-        return manager
+        and _no_source_has_any()
+    )
+
+
+def callback_manager(config: Any, *, is_async: bool) -> Any:
+    """The callback manager a run with this config is announced to."""
+    if nobody_listens(config, is_async=is_async):
+        return _silent_manager(config, is_async=is_async)
     make = (
         upstream.get_async_callback_manager_for_config
         if is_async
         else upstream.get_callback_manager_for_config
     )
     return make(config)
+
+
+def _silent_manager(config: Any, *, is_async: bool) -> Any:
+    manager: Any = (upstream.AsyncCallbackManager if is_async else upstream.CallbackManager)(
+        handlers=[]
+    )
+    if tags := config.get("tags"):
+        manager.add_tags(tags)
+    if metadata := config.get("metadata"):
+        if any(isinstance(value, Mapping) for value in metadata.values()):
+            manager.add_metadata(metadata)  # merges mappings, and copies them
+        else:
+            manager.metadata = dict(metadata)
+            manager.inheritable_metadata = dict(metadata)
+    return manager
 
 
 def silent_start(manager: Any, run_id: Any) -> Any:
@@ -169,6 +202,43 @@ def silent_start(manager: Any, run_id: Any) -> Any:
         metadata=manager.metadata,
         inheritable_metadata=manager.inheritable_metadata,
     )
+
+
+_making = threading.Lock()
+
+
+class UnheardRun:
+    """The root run when nobody listens: a run manager that is made when a task's config needs it."""
+
+    __slots__ = ("_config", "_is_async", "_manager")
+
+    handlers: Sequence[Any] = ()
+    inheritable_handlers: Sequence[Any] = ()
+
+    def __init__(self, config: Any, *, is_async: bool) -> None:
+        self._config, self._is_async = config, is_async
+        self._manager: Any = None
+
+    def get_child(self, tag: str) -> Any:
+        """The callback manager of a task of this run."""
+        if self._manager is None:
+            with _making:
+                if self._manager is None:
+                    manager = _silent_manager(self._config, is_async=self._is_async)
+                    mark(manager, self._config)
+                    self._manager = silent_start(manager, self._config.get("run_id"))
+        return self._manager.get_child(tag)
+
+
+def mark(manager: Any, config: Any) -> None:
+    """Say in a run's metadata that LangGraph made it, as LangGraph does."""
+    if "ls_integration" in manager.metadata:
+        return
+    if config.get("callbacks"):
+        manager.add_metadata({"ls_integration": "langgraph"})
+    else:  # the manager and its dicts are new
+        manager.metadata["ls_integration"] = "langgraph"
+        manager.inheritable_metadata["ls_integration"] = "langgraph"
 
 
 def announce(manager: Any, input: Any, *, name: str, run_id: Any) -> Any:

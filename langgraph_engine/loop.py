@@ -35,7 +35,7 @@ from langgraph_engine.task_config import (
     call_task,
     error_handler_task,
     executable_task,
-    noting_input_errors,
+    note_input_error,
 )
 
 if TYPE_CHECKING:
@@ -134,6 +134,8 @@ class Loop(StartingLoop):
             _warn_ignored(ignored)
         self.live = {}
         self.tasks = {}
+        if not tasks and not self.saves:
+            return
         if self.direct and not self.pending_writes:
             live = self._live_tasks(tasks)
             if live is not None:
@@ -193,7 +195,7 @@ class Loop(StartingLoop):
         if task.path[0] == PUSH:
             return value.arg, None
         scratchpad = None
-        with noting_input_errors(task.name, task.path):
+        try:
             if plan.input_key in coerced:
                 return copy(coerced[plan.input_key]), None
             if plan.managed:
@@ -209,6 +211,9 @@ class Loop(StartingLoop):
                 }
             if plan.node.mapper is not None:
                 value = plan.node.mapper(value)
+        except Exception as error:
+            note_input_error(error, task.name, task.path)
+            raise
         coerced[plan.input_key] = value
         return value, scratchpad
 

@@ -7,26 +7,17 @@ otherwise calls the method it replaced.
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import queue
-import weakref
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
-from functools import partial
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import Any
 
 from langgraph.types import GraphOutput
 
 from langgraph_engine import installation, upstream
 from langgraph_engine.coverage import uncovered
-from langgraph_engine.direct_run import arun_live, arun_quietly, run_live, run_quietly
+from langgraph_engine.driver_async import achunks_of, afinal_state
+from langgraph_engine.driver_sync import chunks_of, final_state
 from langgraph_engine.errors import UnsupportedError
-from langgraph_engine.invocation import Invocation
-from langgraph_engine.listeners import announce
-from langgraph_engine.loop_async import AsyncLoop
-from langgraph_engine.loop_sync import SyncLoop
 from langgraph_engine.protocol import Engine
-from langgraph_engine.saving import Latest
 from langgraph_engine.stats import count_handed_back, count_native
 
 __all__ = ["METHODS", "Pregel"]
@@ -71,7 +62,7 @@ def stream(
     engine = _engine_for(self, "stream")
     if engine is None:
         return _stock("stream")(self, input, config, **kwargs)  # type: ignore[no-any-return]
-    return _stream(self, engine, input, config, kwargs)
+    return chunks_of(self, engine, input, config, kwargs)
 
 
 def astream(
@@ -80,7 +71,7 @@ def astream(
     engine = _engine_for(self, "astream")
     if engine is None:
         return _stock("astream")(self, input, config, **kwargs)  # type: ignore[no-any-return]
-    return _astream(self, engine, input, config, kwargs)
+    return achunks_of(self, engine, input, config, kwargs)
 
 
 def invoke(self: upstream.AnyPregel, input: Any, config: Any = None, **kwargs: Any) -> Any:
@@ -91,11 +82,9 @@ def invoke(self: upstream.AnyPregel, input: Any, config: Any = None, **kwargs: A
     if not _has(self, "stream", stream):
         return _collect(mode, version, list(self.stream(input, config, **kwargs)))
     if mode == "values" and version == "v1" and not _prints(self, kwargs):
-        latest = Latest()
-        for _ in _stream(self, engine, input, config, kwargs, latest):
-            pass
+        latest = final_state(self, engine, input, config, kwargs)
         return _final(latest.value, latest.interrupts)
-    return _collect(mode, version, list(_stream(self, engine, input, config, kwargs)))
+    return _collect(mode, version, list(chunks_of(self, engine, input, config, kwargs)))
 
 
 async def ainvoke(self: upstream.AnyPregel, input: Any, config: Any = None, **kwargs: Any) -> Any:
@@ -107,11 +96,9 @@ async def ainvoke(self: upstream.AnyPregel, input: Any, config: Any = None, **kw
         chunks = [chunk async for chunk in self.astream(input, config, **kwargs)]
         return _collect(mode, version, chunks)
     if mode == "values" and version == "v1" and not _prints(self, kwargs):
-        latest = Latest()
-        async for _ in _astream(self, engine, input, config, kwargs, latest):
-            pass
+        latest = await afinal_state(self, engine, input, config, kwargs)
         return _final(latest.value, latest.interrupts)
-    chunks = [chunk async for chunk in _astream(self, engine, input, config, kwargs)]
+    chunks = [chunk async for chunk in achunks_of(self, engine, input, config, kwargs)]
     return _collect(mode, version, chunks)
 
 
@@ -165,283 +152,6 @@ def _collect(mode: Any, version: str, chunks: list[Any]) -> Any:
         elif isinstance(payload, dict) and payload.get(upstream.INTERRUPT) is not None:
             interrupts.extend(payload[upstream.INTERRUPT])
     return _final(value, interrupts)
-
-
-# -- sync ---------------------------------------------------------------------------------------
-
-
-def _stream(
-    graph: upstream.AnyPregel,
-    engine: Engine,
-    input: Any,
-    config: Any,
-    kwargs: dict[str, Any],
-    latest: Latest | None = None,
-) -> Iterator[Any]:
-    chunks = None if latest is not None else upstream.SyncQueue()
-    put: Any = latest.put if latest is not None else chunks.put  # type: ignore[union-attr]
-    call = Invocation(graph, engine, input, config, is_async=False, **kwargs)
-    manager = None
-    try:
-        call.apply_defaults()
-        manager = announce(call.make_callbacks(), input, **call.announcement())
-        call.announced(manager)
-        with call.make_loop(SyncLoop, put, put, latest) as loop:
-            call.opened(loop)
-            _emit_lifecycle(call, loop)
-            if chunks is None:
-                _run_supersteps(call, loop)
-            else:
-                yield from _stream_supersteps(call, loop, chunks)
-        _emit_lifecycle(call, loop)
-        if chunks is not None:
-            yield from call.output(chunks.get, queue.Empty)
-        elif latest is not None:
-            _settle_latest(latest, loop)
-        call.check_end(loop)
-        if manager.handlers:
-            manager.on_chain_end(loop.output)
-    except BaseException as error:
-        if manager is not None:
-            manager.on_chain_error(error)
-        raise
-
-
-def _run_supersteps(call: Invocation, loop: SyncLoop) -> None:
-    """Run to the end when nobody takes chunks on the way."""
-    _prepare_runner(call, loop, None)
-    waits = call.durability_mode == "sync"
-    while loop.tick():
-        if loop.live:
-            run_quietly(loop)
-        else:
-            for _ in _run_tasks(call, loop, None):
-                pass
-        loop.after_tick()
-        if loop.lifecycle_events:
-            _emit_lifecycle(call, loop)
-        if waits and loop.put_checkpoint_future is not None:
-            loop.put_checkpoint_future.result()
-
-
-def _stream_supersteps(call: Invocation, loop: SyncLoop, chunks: Any) -> Iterator[Any]:
-    """Run to the end, giving chunks as they come."""
-    waiter = _prepare_runner(call, loop, chunks)
-    waits = call.durability_mode == "sync"
-    while loop.tick():
-        for _ in run_live(loop) if loop.live else _run_tasks(call, loop, waiter):
-            yield from call.output(chunks.get, queue.Empty)
-        loop.after_tick()
-        _emit_lifecycle(call, loop)
-        if waits and loop.put_checkpoint_future is not None:
-            loop.put_checkpoint_future.result()
-
-
-def _run_tasks(call: Invocation, loop: SyncLoop, waiter: Any) -> Iterator[None]:
-    loop.put_cached_writes()
-    return loop.runner.tick(
-        [task for task in loop.tasks.values() if not task.writes],
-        timeout=call.graph.step_timeout,
-        get_waiter=waiter,
-        schedule_task=loop.accept_push,
-    )
-
-
-def _settle_latest(latest: Latest, loop: Any) -> None:
-    if latest.due:
-        # The output read at the end is the state the last chunk would have held.
-        latest.value = loop.output.copy() if isinstance(loop.output, dict) else loop.output
-
-
-def _emit_lifecycle(call: Invocation, loop: Any) -> None:
-    if loop.lifecycle_events:
-        for tell, event in call.lifecycle_events(loop):
-            tell(event)
-
-
-def _prepare_runner(call: Invocation, loop: SyncLoop, chunks: Any) -> Any:
-    """Make the runner for tasks that aren't called directly, and what wakes it for output."""
-
-    def make_runner() -> upstream.PregelRunner:
-        conf = call.config[upstream.CONF]
-        return upstream.PregelRunner(
-            submit=conf.get(upstream.CONFIG_KEY_RUNNER_SUBMIT, weakref.WeakMethod(loop.submit)),
-            put_writes=weakref.WeakMethod(loop.put_writes),
-            node_finished=conf.get(upstream.CONFIG_KEY_NODE_FINISHED),
-            node_error_handler_map=call.graph.node_error_handler_map,
-            schedule_error_handler=loop.schedule_error_handler,
-        )
-
-    loop.make_runner = make_runner
-    if call.subgraphs:
-        loop.config[upstream.CONF][upstream.CONFIG_KEY_STREAM] = loop.stream
-    if not call.waits_for_stream or chunks is None:
-        return None
-    waiting: Any = None
-    # One waiter at a time: closing releases the queue's semaphore once, which ends it.
-    loop.closing.append(chunks._count.release)
-
-    def waiter() -> Any:
-        nonlocal waiting
-        if waiting is None or waiting.done():
-            waiting = loop.submit(chunks.wait)
-        return waiting
-
-    return waiter
-
-
-# -- async --------------------------------------------------------------------------------------
-
-
-async def _astream(
-    graph: upstream.AnyPregel,
-    engine: Engine,
-    input: Any,
-    config: Any,
-    kwargs: dict[str, Any],
-    latest: Latest | None = None,
-) -> AsyncIterator[Any]:
-    event_loop = asyncio.get_running_loop()
-    chunks = None if latest is not None else upstream.AsyncQueue()
-    put: Any = latest.put if latest is not None else chunks.put_nowait  # type: ignore[union-attr]
-    call = Invocation(graph, engine, input, config, is_async=True, **kwargs)
-    manager = None
-    try:
-        call.apply_defaults()
-        callbacks = call.make_callbacks()
-        manager = announce(callbacks, input, **call.announcement())
-        if callbacks.handlers:
-            manager = await manager
-        call.announced(manager)
-        use_astream = any(
-            upstream.is_stream_handler(handler)
-            and not isinstance(
-                handler, (upstream.StreamMessagesHandler, upstream.StreamToolCallHandler)
-            )
-            for handler in manager.handlers
-        )
-        put_threadsafe: Any = partial(event_loop.call_soon_threadsafe, put)
-        async with call.make_loop(AsyncLoop, put, put_threadsafe, latest) as loop:
-            call.opened(loop)
-            await _aemit_lifecycle(call, loop)
-            loop.use_astream = use_astream
-            if chunks is None:
-                await _arun_supersteps(call, loop, put_threadsafe)
-            else:
-                # Closed with this generator, not some time later: it has a task to end.
-                supersteps = _astream_supersteps(call, loop, chunks, put_threadsafe)
-                async with contextlib.aclosing(supersteps):
-                    async for chunk in supersteps:
-                        yield chunk
-        await _aemit_lifecycle(call, loop)
-        if chunks is not None:
-            for chunk in call.output(chunks.get_nowait, asyncio.QueueEmpty):
-                yield chunk
-        elif latest is not None:
-            _settle_latest(latest, loop)
-        call.check_end(loop)
-        if manager.handlers:
-            await manager.on_chain_end(loop.output)
-    except BaseException as error:
-        if manager is not None and manager.handlers:
-            await asyncio.shield(manager.on_chain_error(error))
-        raise
-
-
-async def _arun_supersteps(call: Invocation, loop: AsyncLoop, put_threadsafe: Any) -> None:
-    """Run to the end when nobody takes chunks on the way."""
-    _aprepare_runner(call, loop, None, put_threadsafe)
-    waits = call.durability_mode == "sync"
-    while loop.tick():
-        if loop.live:
-            await arun_quietly(loop)
-        else:
-            async for _ in await _arun_tasks(call, loop, None):
-                pass
-        loop.after_tick()
-        if loop.lifecycle_events:
-            await _aemit_lifecycle(call, loop)
-        if waits and loop.put_checkpoint_future is not None:
-            await loop.put_checkpoint_future
-
-
-async def _astream_supersteps(
-    call: Invocation, loop: AsyncLoop, chunks: Any, put_threadsafe: Any
-) -> AsyncGenerator[Any, None]:
-    """Run to the end, giving chunks as they come."""
-    waiter = _aprepare_runner(call, loop, chunks, put_threadsafe)
-    waits = call.durability_mode == "sync"
-    try:
-        while loop.tick():
-            ticks = arun_live(loop) if loop.live else await _arun_tasks(call, loop, waiter)
-            async for _ in ticks:
-                for chunk in call.output(chunks.get_nowait, asyncio.QueueEmpty):
-                    yield chunk
-            loop.after_tick()
-            await _aemit_lifecycle(call, loop)
-            if waits and loop.put_checkpoint_future is not None:
-                await loop.put_checkpoint_future
-    finally:
-        if waiter is not None:
-            await waiter.close()
-
-
-async def _arun_tasks(call: Invocation, loop: AsyncLoop, waiter: Any) -> AsyncIterator[None]:
-    await loop.put_cached_writes()
-    return loop.runner.atick(
-        [task for task in loop.tasks.values() if not task.writes],
-        timeout=call.graph.step_timeout,
-        get_waiter=waiter,
-        schedule_task=loop.accept_push,
-    )
-
-
-async def _aemit_lifecycle(call: Invocation, loop: Any) -> None:
-    if loop.lifecycle_events:
-        for tell, event in call.lifecycle_events(loop):
-            await tell(event)
-
-
-class _Waiter:
-    """Makes tasks that end when the stream has a chunk; one at a time."""
-
-    def __init__(self, chunks: Any) -> None:
-        self._chunks = chunks
-        self._waiting: asyncio.Task[None] | None = None
-
-    def __call__(self) -> asyncio.Task[None]:
-        if self._waiting is None or self._waiting.done():
-            self._waiting = asyncio.get_running_loop().create_task(self._chunks.wait())
-        return self._waiting
-
-    async def close(self) -> None:
-        waiting, self._waiting = self._waiting, None
-        if waiting is not None and not waiting.done():
-            waiting.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await waiting
-
-
-def _aprepare_runner(
-    call: Invocation, loop: AsyncLoop, chunks: Any, put_threadsafe: Any
-) -> _Waiter | None:
-    def make_runner() -> upstream.PregelRunner:
-        conf = call.config[upstream.CONF]
-        return upstream.PregelRunner(
-            submit=conf.get(upstream.CONFIG_KEY_RUNNER_SUBMIT, weakref.WeakMethod(loop.submit)),
-            put_writes=weakref.WeakMethod(loop.put_writes),
-            use_astream=loop.use_astream,
-            node_finished=conf.get(upstream.CONFIG_KEY_NODE_FINISHED),
-            node_error_handler_map=call.graph.node_error_handler_map,
-            aschedule_error_handler=loop.schedule_error_handler,
-        )
-
-    loop.make_runner = make_runner
-    if call.subgraphs:
-        loop.config[upstream.CONF][upstream.CONFIG_KEY_STREAM] = upstream.StreamProtocol(
-            put_threadsafe, call.modes
-        )
-    return _Waiter(chunks) if call.waits_for_stream and chunks is not None else None
 
 
 METHODS: Mapping[str, Callable[..., Any]] = {

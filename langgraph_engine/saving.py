@@ -50,8 +50,8 @@ def unsaved_id() -> str:
     They grow from call to call and are never given twice; nothing outlives the run to tell them from
     those LangGraph would have drawn.
     """
-    ticks = next(_ticks)
-    return f"{ticks >> 28:08x}-{ticks >> 12 & 0xFFFF:04x}-6{ticks & 0xFFF:03x}-{_node}"
+    ticks = f"{next(_ticks):015x}"
+    return f"{ticks[:8]}-{ticks[8:12]}-6{ticks[12:]}-{_node}"
 
 
 @dataclass(slots=True)
@@ -74,6 +74,11 @@ class Latest:
             self.value, self.due = payload, False
         elif isinstance(payload, dict) and payload.get(upstream.INTERRUPT) is not None:
             self.interrupts.extend(payload[upstream.INTERRUPT])
+
+    def settle(self, output: Any) -> None:
+        """The run is over: if a newer state was due, it is the output read at the end."""
+        if self.due:
+            self.value = output.copy() if isinstance(output, dict) else output
 
 
 @dataclass(slots=True)

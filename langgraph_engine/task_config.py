@@ -10,7 +10,6 @@ from __future__ import annotations
 import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +39,7 @@ __all__ = [
     "error_handler_task",
     "executable_task",
     "first_attempt_config",
-    "noting_input_errors",
+    "note_input_error",
     "path_text",
 ]
 
@@ -187,15 +186,10 @@ def _local_read(
     return basis.read(lambda: scratchpad, task.writes, select, fresh)
 
 
-@contextmanager
-def noting_input_errors(name: str, path: tuple[Any, ...]) -> Iterator[None]:
+def note_input_error(error: Exception, name: str, path: tuple[Any, ...]) -> None:
     """Say which task an error while making its input belongs to."""
-    try:
-        yield
-    except Exception as error:
-        if sys.version_info >= (3, 11):
-            error.add_note(f"Before task with name '{name}' and path '{path[:3]}'")
-        raise
+    if sys.version_info >= (3, 11):
+        error.add_note(f"Before task with name '{name}' and path '{path[:3]}'")
 
 
 def executable_task(

@@ -1,0 +1,203 @@
+"""Driving a loop in an event loop: ``ainvoke`` and ``astream``. The twin of ``driver_sync``."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import weakref
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from functools import partial
+from types import TracebackType
+from typing import Any
+
+from langgraph_engine import upstream
+from langgraph_engine.direct_run import arun_live, arun_quietly
+from langgraph_engine.invocation import Invocation
+from langgraph_engine.listeners import announce
+from langgraph_engine.loop_async import AsyncLoop
+from langgraph_engine.protocol import Engine
+from langgraph_engine.saving import Latest
+
+__all__ = ["achunks_of", "afinal_state"]
+
+
+class _RootRun:
+    """The root run as callback handlers see it: started, and failed if anything inside fails."""
+
+    __slots__ = ("_call", "manager")
+
+    def __init__(self, call: Invocation) -> None:
+        self._call = call
+        self.manager: Any = None
+
+    async def __aenter__(self) -> None:
+        call = self._call
+        call.apply_defaults()
+        self.manager = call.unheard_run()
+        if self.manager is None:
+            callbacks = call.make_callbacks()
+            manager = announce(callbacks, call.input, **call.announcement())
+            self.manager = (await manager) if callbacks.handlers else manager
+        call.announced(self.manager)
+
+    async def __aexit__(
+        self,
+        _: type[BaseException] | None,
+        error: BaseException | None,
+        __: TracebackType | None,
+    ) -> None:
+        if error is not None and self.manager.handlers:
+            await asyncio.shield(self.manager.on_chain_error(error))
+
+    async def ended(self, loop: AsyncLoop) -> None:
+        self._call.check_end(loop)
+        if self.manager.handlers:
+            await self.manager.on_chain_end(loop.output)
+
+
+async def afinal_state(
+    graph: upstream.AnyPregel, engine: Engine, input: Any, config: Any, kwargs: dict[str, Any]
+) -> Latest:
+    """Run to the end when nobody takes chunks on the way; what the last chunks would have held."""
+    call = Invocation(graph, engine, input, config, is_async=True, **kwargs)
+    latest = Latest()
+    put = _threadsafe(latest.put)
+    root = _RootRun(call)
+    async with root:
+        async with call.make_loop(AsyncLoop, latest.put, put, latest) as loop:
+            call.opened(loop)
+            if loop.lifecycle_events:
+                await _emit_lifecycle(call, loop)
+            loop.use_astream = _streams_elsewhere(root.manager)
+            _prepare_runner(call, loop, None, put)
+            waits = call.durability_mode == "sync"
+            while loop.tick():
+                if loop.live:
+                    await arun_quietly(loop)
+                else:
+                    async for _ in await _run_tasks(call, loop, None):
+                        pass
+                loop.after_tick()
+                if loop.lifecycle_events:
+                    await _emit_lifecycle(call, loop)
+                if waits and loop.put_checkpoint_future is not None:
+                    await loop.put_checkpoint_future
+        if loop.lifecycle_events:
+            await _emit_lifecycle(call, loop)
+        latest.settle(loop.output)
+        await root.ended(loop)
+    return latest
+
+
+async def achunks_of(
+    graph: upstream.AnyPregel, engine: Engine, input: Any, config: Any, kwargs: dict[str, Any]
+) -> AsyncIterator[Any]:
+    """Run to the end, giving chunks as they come."""
+    call = Invocation(graph, engine, input, config, is_async=True, **kwargs)
+    chunks = upstream.AsyncQueue()
+    put = _threadsafe(chunks.put_nowait)
+    root = _RootRun(call)
+    async with root:
+        async with call.make_loop(AsyncLoop, chunks.put_nowait, put, None) as loop:
+            call.opened(loop)
+            await _emit_lifecycle(call, loop)
+            loop.use_astream = _streams_elsewhere(root.manager)
+            # Closed with this generator, not some time later: it has a task to end.
+            supersteps = _supersteps(call, loop, chunks, put)
+            async with contextlib.aclosing(supersteps):
+                async for chunk in supersteps:
+                    yield chunk
+        await _emit_lifecycle(call, loop)
+        for chunk in call.output(chunks.get_nowait, asyncio.QueueEmpty):
+            yield chunk
+        await root.ended(loop)
+
+
+def _threadsafe(put: Callable[..., None]) -> Callable[[Any], Any]:
+    """``put`` for other threads than the event loop's."""
+    return partial(asyncio.get_running_loop().call_soon_threadsafe, put)
+
+
+def _streams_elsewhere(manager: Any) -> bool:
+    """Whether a handler that isn't this stream's own streams, so that nodes have to."""
+    own = (upstream.StreamMessagesHandler, upstream.StreamToolCallHandler)
+    return any(
+        upstream.is_stream_handler(handler) and not isinstance(handler, own)
+        for handler in manager.handlers
+    )
+
+
+async def _supersteps(
+    call: Invocation, loop: AsyncLoop, chunks: Any, put: Any
+) -> AsyncGenerator[Any, None]:
+    waiter = _prepare_runner(call, loop, chunks, put)
+    waits = call.durability_mode == "sync"
+    try:
+        while loop.tick():
+            ticks = arun_live(loop) if loop.live else await _run_tasks(call, loop, waiter)
+            async for _ in ticks:
+                for chunk in call.output(chunks.get_nowait, asyncio.QueueEmpty):
+                    yield chunk
+            loop.after_tick()
+            await _emit_lifecycle(call, loop)
+            if waits and loop.put_checkpoint_future is not None:
+                await loop.put_checkpoint_future
+    finally:
+        if waiter is not None:
+            await waiter.close()
+
+
+async def _run_tasks(call: Invocation, loop: AsyncLoop, waiter: Any) -> AsyncIterator[None]:
+    await loop.put_cached_writes()
+    return loop.runner.atick(
+        [task for task in loop.tasks.values() if not task.writes],
+        timeout=call.graph.step_timeout,
+        get_waiter=waiter,
+        schedule_task=loop.accept_push,
+    )
+
+
+async def _emit_lifecycle(call: Invocation, loop: Any) -> None:
+    if loop.lifecycle_events:
+        for tell, event in call.lifecycle_events(loop):
+            await tell(event)
+
+
+class _Waiter:
+    """Makes tasks that end when the stream has a chunk; one at a time."""
+
+    def __init__(self, chunks: Any) -> None:
+        self._chunks = chunks
+        self._waiting: asyncio.Task[None] | None = None
+
+    def __call__(self) -> asyncio.Task[None]:
+        if self._waiting is None or self._waiting.done():
+            self._waiting = asyncio.get_running_loop().create_task(self._chunks.wait())
+        return self._waiting
+
+    async def close(self) -> None:
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None and not waiting.done():
+            waiting.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await waiting
+
+
+def _prepare_runner(call: Invocation, loop: AsyncLoop, chunks: Any, put: Any) -> _Waiter | None:
+    def make_runner() -> upstream.PregelRunner:
+        conf = call.config[upstream.CONF]
+        return upstream.PregelRunner(
+            submit=conf.get(upstream.CONFIG_KEY_RUNNER_SUBMIT, weakref.WeakMethod(loop.submit)),
+            put_writes=weakref.WeakMethod(loop.put_writes),
+            use_astream=loop.use_astream,
+            node_finished=conf.get(upstream.CONFIG_KEY_NODE_FINISHED),
+            node_error_handler_map=call.graph.node_error_handler_map,
+            aschedule_error_handler=loop.schedule_error_handler,
+        )
+
+    loop.make_runner = make_runner
+    if call.subgraphs:
+        loop.config[upstream.CONF][upstream.CONFIG_KEY_STREAM] = upstream.StreamProtocol(
+            put, call.modes
+        )
+    return _Waiter(chunks) if call.waits_for_stream and chunks is not None else None
