@@ -61,7 +61,6 @@ class AsyncLoop(Loop):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.stack = AsyncExitStack()
         self.event_loop = asyncio.get_running_loop()
         self._executor: Any = None
         self.callback_manager = upstream.get_async_callback_manager_for_config
@@ -181,13 +180,11 @@ class AsyncLoop(Loop):
             replayed, _ = await upstream.achannels_from_checkpoint(
                 replayed, saved.checkpoint, saver=saver, config=self.checkpoint_config
             )
-        self.stack.push_async_exit(self._close_executor)
         try:
             self.begin(replayed)
         except BaseException as error:
             await self._close_executor(type(error), error, error.__traceback__)
             raise
-        self.stack.push(self.on_exit)
         return self
 
     async def _load(self, saver: Any) -> Any:
@@ -209,8 +206,11 @@ class AsyncLoop(Loop):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> bool | None:
-        if self.direct and self._executor is None and self.durability != "exit":
-            return await self._close(exc_type, error, traceback)
+        if self._executor is None and self.durability != "exit":
+            try:
+                return self.on_exit(exc_type, error, traceback)
+            finally:
+                self.release()
         # Saving goes on when the caller is cancelled; the exception carries the task that does it.
         closing = asyncio.create_task(self._close(exc_type, error, traceback))
         try:
@@ -220,7 +220,10 @@ class AsyncLoop(Loop):
             raise
 
     async def _close(self, *error: Any) -> bool | None:
+        stack = AsyncExitStack()  # what is added last is done first
+        stack.push_async_exit(self._close_executor)
+        stack.push(self.on_exit)
         try:
-            return await self.stack.__aexit__(*error)
+            return await stack.__aexit__(*error)
         finally:
             self.release()
