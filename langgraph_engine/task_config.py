@@ -226,6 +226,7 @@ def executable_task(
         writers=node.flat_writers,
         subgraphs=node.subgraphs,
         timeout=timeout,
+        state_of=node if task.path[0] == PUSH else None,
         runtime_changes={"previous": basis.previous, **_execution(basis, basis.config, task)},
     )
 
@@ -360,6 +361,7 @@ def _describe(
     subgraphs: Sequence[Any] = (),
     timeout: Any = None,
     callbacks: Any = None,
+    state_of: upstream.PregelNode | None = None,
     configurable: Mapping[str, Any] | None = None,
 ) -> PregelExecutableTask:
     loop = basis.loop
@@ -404,6 +406,7 @@ def _describe(
                     upstream.PregelTaskWrites(task.path, task.name, writes, task.triggers),
                     basis=basis,
                 ),
+                **_state_reader(loop, state_of, scratchpad),
                 upstream.CONFIG_KEY_CHECKPOINTER: loop.checkpointer
                 or conf.get(upstream.CONFIG_KEY_CHECKPOINTER),
                 upstream.CONFIG_KEY_CHECKPOINT_MAP: {
@@ -426,6 +429,26 @@ def _describe(
         subgraphs=subgraphs,
         timeout=timeout,
     )
+
+
+def _state_reader(
+    loop: Loop, node: upstream.PregelNode | None, scratchpad: upstream.PregelScratchpad
+) -> dict[str, Any]:
+    """How a task whose input was sent reads the state its node would else be given; others can't."""
+    if upstream.CONFIG_KEY_READ_STATE is None:
+        return {}
+    reader = None
+    if node is not None:
+        reader = partial(
+            upstream.node_input,
+            node,
+            loop.graph.managed,  # type: ignore[arg-type]  # a mapping, as the dict it stands for
+            loop.channels,
+            for_execution=True,
+            scratchpad=scratchpad,
+            input_cache=None,
+        )
+    return {upstream.CONFIG_KEY_READ_STATE: reader}
 
 
 def first_attempt_config(live: LiveTask) -> Any:

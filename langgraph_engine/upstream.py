@@ -24,7 +24,7 @@ from langchain_core.runnables.config import var_child_runnable_config
 from langchain_core.tracers.context import _configure_hooks, tracing_v2_callback_var
 from langchain_core.utils.env import env_var_is_set
 from langchain_core.utils.uuid import uuid7
-from langgraph._internal import _queue
+from langgraph._internal import _constants, _queue
 from langgraph._internal._config import (
     ensure_config,
     get_async_callback_manager_for_config,
@@ -92,6 +92,7 @@ from langgraph.pregel._algo import (
     Call,
     LazyAtomicCounter,
     PregelTaskWrites,
+    _proc_input,
     apply_writes,
     local_read,
     prepare_next_tasks,
@@ -158,6 +159,8 @@ from langsmith.run_helpers import get_tracing_context
 from langsmith.utils import get_env_var as langsmith_variable
 from langsmith.utils import tracing_is_enabled
 
+CONFIG_KEY_READ_STATE: str | None = getattr(_constants, "CONFIG_KEY_READ_STATE", None)
+"""Set in tasks' configs from LangGraph 1.2.23 on."""
 configure_callbacks = _configure
 configure_hooks = _configure_hooks
 interrupt_id = _interrupt_id
@@ -174,6 +177,7 @@ get_overwrite = _get_overwrite
 DeltaSnapshot = _DeltaSnapshot
 namespace_for_parent_command = _checkpoint_ns_for_parent_command
 call_task = _call
+node_input = _proc_input
 acall_task = _acall
 raise_first_failure = _panic_or_proceed
 should_stop_others = _should_stop_others
@@ -215,6 +219,7 @@ __all__ = [
     "CONFIG_KEY_NODE_ERROR",
     "CONFIG_KEY_NODE_FINISHED",
     "CONFIG_KEY_READ",
+    "CONFIG_KEY_READ_STATE",
     "CONFIG_KEY_REPLAY_STATE",
     "CONFIG_KEY_RESUME_MAP",
     "CONFIG_KEY_RESUMING",
@@ -320,6 +325,7 @@ __all__ = [
     "merge_configs",
     "namespace_for_parent_command",
     "new_run_id",
+    "node_input",
     "patch_config",
     "patch_configurable",
     "pregel_main",
