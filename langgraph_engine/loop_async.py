@@ -206,7 +206,7 @@ class AsyncLoop(Loop):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> bool | None:
-        if self._executor is None and self.durability != "exit":
+        if self.direct and self._executor is None and self.durability != "exit":
             try:
                 return self.on_exit(exc_type, error, traceback)
             finally:
