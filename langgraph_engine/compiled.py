@@ -17,6 +17,7 @@ from typing import Any
 from langgraph.channels import (
     AnyValue,
     BinaryOperatorAggregate,
+    DeltaChannel,
     EphemeralValue,
     LastValue,
     NamedBarrierValue,
@@ -30,6 +31,7 @@ from langgraph.errors import ErrorCode, InvalidUpdateError, create_error_message
 from langgraph.types import Send
 
 from langgraph_engine import upstream
+from langgraph_engine.delta import delta_fold
 from langgraph_engine.node_plan import NodePlan
 from langgraph_engine.protocol import ChannelSpec, Engine, GraphSpec, NodeSpec, Program
 
@@ -45,6 +47,7 @@ _KINDS: dict[type, str] = {
     UntrackedValue: "untracked_value",
     Topic: "topic",
     BinaryOperatorAggregate: "binary_operator",
+    DeltaChannel: "binary_operator",
     NamedBarrierValue: "named_barrier",
     NamedBarrierValueAfterFinish: "named_barrier_after_finish",
 }
@@ -65,6 +68,9 @@ class CompiledGraph:
         plans: One per node.
         lasting: Channels whose value only changes by being written.
         folding: Names of the ``binary_operator`` channels.
+        deltas: Names of the delta channels, of which checkpoints hold a snapshot at most.
+        replayable: Names of the channels whose value may have to be rebuilt from saved writes.
+        trigger_to_nodes: Channel name to the nodes it may trigger.
         untracked: Names of the channels that are never saved.
     """
 
@@ -74,12 +80,17 @@ class CompiledGraph:
     plans: Mapping[str, NodePlan]
     lasting: frozenset[str]
     folding: tuple[str, ...]
+    deltas: frozenset[str]
+    replayable: tuple[str, ...]
+    trigger_to_nodes: Mapping[str, Sequence[str]]
     untracked: frozenset[str]
 
 
 def channel_spec(name: str, channel: BaseChannel[Any, Any, Any]) -> ChannelSpec:
     """Describe one channel for an engine. Subclasses of LangGraph's kinds are ``custom``."""
     kind = _KINDS.get(type(channel), "custom")
+    if type(channel) is DeltaChannel:
+        return ChannelSpec(name, kind, fold=delta_fold(channel), initial=channel.typ)
     if kind in ("ephemeral_value", "untracked_value"):
         return ChannelSpec(name, kind, guard=channel.guard)  # type: ignore[attr-defined]
     if kind == "topic":
@@ -158,6 +169,7 @@ def _compile(graph: upstream.AnyPregel, engine: Engine) -> CompiledGraph:
     for plan in plans.values():
         # A node that reads one channel as such may hand its input on to one that wants a dict of it.
         plan.as_read = plan.as_read and plan.input_key not in alone
+    deltas = frozenset(k for k, c in channels.items() if isinstance(c, DeltaChannel))
     return CompiledGraph(
         program=engine.compile(spec),
         channels=channels,
@@ -165,6 +177,11 @@ def _compile(graph: upstream.AnyPregel, engine: Engine) -> CompiledGraph:
         plans=plans,
         lasting=frozenset(c.name for c in spec.channels if c.kind in _LASTING_KINDS),
         folding=tuple(c.name for c in spec.channels if c.kind == "binary_operator"),
+        deltas=deltas,
+        replayable=tuple(
+            c.name for c in spec.channels if c.kind == "binary_operator" or c.name in deltas
+        ),
+        trigger_to_nodes=spec.trigger_to_nodes,
         untracked=frozenset(k for k, c in channels.items() if isinstance(c, UntrackedValue)),
     )
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import weakref
 from typing import Any
 
-from langgraph.channels import DeltaChannel
 from langgraph.channels.base import BaseChannel
 
 from langgraph_engine import upstream
@@ -29,9 +28,7 @@ def explain(graph: upstream.AnyPregel, engine: Engine) -> tuple[str, ...]:
     """
     reasons = []
     for name, channel in graph.channels.items():
-        if isinstance(channel, DeltaChannel):
-            reasons.append(f"channel '{name}' is a DeltaChannel")
-        elif isinstance(channel, BaseChannel):
+        if isinstance(channel, BaseChannel):
             capability = f"channel:{channel_spec(name, channel).kind}"
             if capability not in engine.capabilities:
                 reasons.append(f"channel '{name}' needs the capability '{capability}'")

@@ -233,6 +233,8 @@ class Loop(StartingLoop):
         writes = (w for w in self.pending_writes if w[0] in tasks)
         for task_id, status in upstream.read_task_statuses(writes).items():
             tasks[task_id].writes.extend(status.output)
+            if self.deltas is not None:
+                self.deltas.reapplied(task_id)
 
     def _resume_error_handlers(self) -> None:
         """Tasks that failed into an error handler before the run stopped go to it again."""
@@ -319,8 +321,12 @@ class Loop(StartingLoop):
                 done = (*done, *self.tasks.values())
         else:
             done = self.tasks.values()
+        if self.deltas is not None:
+            self.deltas.superstep(done)
         self.updated = self.commit([_task_writes(task) for task in done])
         self._emit_values(done)
+        if self.deltas is not None:
+            self.deltas.committed(self)
         if self.pending_writes:
             self.pending_writes = []
         self.is_replaying = False
@@ -370,6 +376,8 @@ class Loop(StartingLoop):
             or error is not None
             or all(upstream.NS_END not in part for part in self.checkpoint_ns)
         ):
+            if self.deltas is not None and self.saves:
+                self.deltas.put_written(self)
             self.put_checkpoint(self.checkpoint_metadata, exiting=True)
             self.put_pending_writes()
         if isinstance(error, GraphInterrupt) and not self.is_nested:

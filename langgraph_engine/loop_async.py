@@ -104,11 +104,14 @@ class AsyncLoop(Loop):
     async def _put_after_previous(
         self,
         previous: asyncio.Task[Any] | None,
+        writes: Sequence[asyncio.Task[Any]],
         config: Any,
         checkpoint: Any,
         metadata: Any,
         new_versions: Any,
     ) -> None:
+        if writes:
+            await asyncio.gather(*writes)
         if previous is not None:
             await previous
         assert self.checkpointer is not None

@@ -70,6 +70,8 @@ class StartingLoop(SavingLoop):
             },
         }
         self.checkpoint_id_saved = self.checkpoint_id
+        if self.deltas is not None:
+            self.deltas.adopted(self, saved=saved is not None)
         return {} if self._loaded is None else self._replayed_channels(self._loaded)
 
     def begin(self, replayed: Mapping[str, Any]) -> None:
@@ -89,11 +91,11 @@ class StartingLoop(SavingLoop):
             self.run.checkpoint(self.checkpoint_id, "", None)
 
     def _replayed_channels(self, checkpoint: Any) -> dict[str, Any]:
-        """Folding channels the checkpoint versions but doesn't hold: once delta channels."""
+        """Channels the checkpoint versions but doesn't hold, since they are delta channels or were."""
         values = checkpoint["channel_values"]
         return {
             name: self.graph.channels[name]
-            for name in self.graph.folding
+            for name in self.graph.replayable
             if name in checkpoint["channel_versions"]
             and values.get(name, upstream.MISSING) is upstream.MISSING
         }
@@ -105,6 +107,10 @@ class StartingLoop(SavingLoop):
             for name in self.graph.folding
             if isinstance(values.get(name), upstream.DeltaSnapshot)
         }
+        for name in self.graph.deltas:
+            if name in values and values[name] is not upstream.MISSING:
+                # None has meant "empty" since LangGraph 1.2.24.
+                snapshots[name] = self.graph.channels[name].from_checkpoint(values[name]).get()
         snapshots.update({name: channel.value for name, channel in replayed.items()})
         return (
             {**checkpoint, "channel_values": {**values, **snapshots}} if snapshots else checkpoint
@@ -124,6 +130,8 @@ class StartingLoop(SavingLoop):
         forks = (
             resuming and time_traveling and (source not in ("update", "fork") or self.superseded)
         )
+        if self.deltas is not None:
+            self.deltas.started(self, resuming=resuming)
         carried: list[tuple[str, str, Any]] = []
         if command is not None:
             carried = self._take_command(command, forks)
@@ -198,10 +206,22 @@ class StartingLoop(SavingLoop):
         if not grouped and not by_id:
             raise EmptyInputError("Received empty Command input")
         if forks:
-            return [(t, c, v) for t, writes in grouped.items() for c, v in writes]
+            return self._carry(grouped)
         for task_id, writes in grouped.items():
             self.put_writes(task_id, writes)
+            if self.deltas is not None and task_id == upstream.NULL_TASK_ID:
+                self.deltas.commanded(writes)
         return []
+
+    def _carry(self, grouped: Mapping[str, list[tuple[str, Any]]]) -> list[tuple[str, str, Any]]:
+        """A command's writes for the fork that carries them."""
+        if self.deltas is not None:
+            for writes in grouped.values():
+                self.deltas.with_ids(writes)
+        carried = [(t, c, v) for t, writes in grouped.items() for c, v in writes]
+        if self.deltas is not None:
+            self.deltas.forced |= self.deltas.touched(carried)
+        return carried
 
     def _take_resume(self, resume: Any) -> bool:
         """Check an answer to interrupts. True if it names them by id."""
@@ -256,11 +276,15 @@ class StartingLoop(SavingLoop):
         self, writes: deque[tuple[str, Any]], updated: set[str] | None
     ) -> set[str] | None:
         """Commit new input; tasks an earlier run left unfinished are dropped."""
+        if self.deltas is not None:
+            self.deltas.with_ids(writes)
         committed = [TaskWrites((), upstream.INPUT, writes, ())]
         if self.previous_versions:
             dropped = self.run.plan(self.step, self.checkpoint_id, self.namespace, None).tasks
             committed += [TaskWrites(task.path, task.name, (), task.triggers) for task in dropped]
         updated = self.commit(committed)
+        if self.deltas is not None:
+            self.deltas.took_input(self, writes)
         self.updated = updated
         self.put_checkpoint({"source": "input"})
         return updated

@@ -53,11 +53,14 @@ class SyncLoop(Loop):
     def _put_after_previous(
         self,
         previous: concurrent.futures.Future[Any] | None,
+        writes: Sequence[concurrent.futures.Future[Any]],
         config: Any,
         checkpoint: Any,
         metadata: Any,
         new_versions: Any,
     ) -> None:
+        for future in writes:
+            future.result()
         if previous is not None:
             previous.result()
         assert self.checkpointer is not None

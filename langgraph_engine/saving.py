@@ -22,6 +22,7 @@ from langgraph.runtime import Runtime
 from langgraph.types import Interrupt, PregelExecutableTask, Send
 
 from langgraph_engine import upstream
+from langgraph_engine.delta import DeltaBook
 from langgraph_engine.protocol import CommitRejected, Run, TaskWrites
 from langgraph_engine.refusals import refusal
 from langgraph_engine.task_config import ChannelMap, TaskBasis, path_text
@@ -167,8 +168,11 @@ class SavingLoop:
         self.error_write_futures: list[Any] = []
         self.lifecycle_events: deque[Any] = deque()
         self._place(config, stream)
-        # Nobody will ask what was pending: a finished task only needs its writes.
-        self.keeps_pending = self.saves or not self.quiet or self.cache is not None
+        self.deltas = DeltaBook(self) if graph.deltas else None
+        # Else nobody will ask what was pending: a finished task only needs its writes.
+        self.keeps_pending = (
+            self.saves or not self.quiet or self.cache is not None or self.deltas is not None
+        )
 
     def _place(self, config: RunnableConfig, stream: upstream.StreamProtocol | None) -> None:
         """Work out where this run is: nested or not, its namespace, the checkpoint it starts from."""
@@ -320,7 +324,7 @@ class SavingLoop:
         """
         run = self.run
         version = (
-            self.checkpointer.get_next_version(run.max_version(), None)
+            self.checkpointer.get_next_version(self._max_version(), None)
             if self.checkpointer is not None
             else None
         )
@@ -334,6 +338,10 @@ class SavingLoop:
             )
         return updated
 
+    def _max_version(self) -> Any:
+        version = self.run.max_version()
+        return version if self.deltas is None else self.deltas.newest_version(version)
+
     # -- pending writes -------------------------------------------------------------------------
 
     def put_writes(self, task_id: str, writes: WritesT, *, cached: bool = False) -> None:
@@ -343,6 +351,8 @@ class SavingLoop:
         self.written_task_ids.add(task_id)
         if all(channel in WRITES_IDX_MAP for channel, _ in writes):
             writes = list({write[0]: write for write in writes}.values())
+        if self.deltas is not None:
+            self.deltas.with_ids(writes)
         to_save: WritesT = writes
         if task_id == upstream.NULL_TASK_ID:
             # Input writes add up; a special one replaces its predecessor and goes last, so that
@@ -359,6 +369,8 @@ class SavingLoop:
             future = self._save_writes(task_id, self._savable(to_save))
             if any(channel == upstream.ERROR_SOURCE_NODE for channel, _ in writes):
                 self.error_write_futures.append(future)
+            if self.deltas is not None:
+                self.deltas.saving(future, to_save)
         if self.tasks or self.live:
             self.output_writes(task_id, writes, cached=cached)
 
@@ -375,7 +387,6 @@ class SavingLoop:
         ]
 
     def _save_writes(self, task_id: str, writes: WritesT) -> Any:
-        assert self.put_writes_call is not None
         config = upstream.patch_configurable(
             self.checkpoint_config,
             {
@@ -383,11 +394,19 @@ class SavingLoop:
                 upstream.CONFIG_KEY_CHECKPOINT_ID: self.checkpoint_id,
             },
         )
+        return self.submit_writes(config, writes, task_id, self.path_of(task_id))
+
+    def submit_writes(self, config: Any, writes: WritesT, task_id: str, path: str) -> Any:
+        """Have writes saved; the future of that."""
+        assert self.put_writes_call is not None
         if not upstream.put_writes_accepts_task_path(self.put_writes_call):
             return self.submit(self.put_writes_call, config, writes, task_id)
-        task: Any = self.live.get(task_id) or self.tasks.get(task_id)
-        path = "" if task is None else path_text(task.path)
         return self.submit(self.put_writes_call, config, writes, task_id, path)
+
+    def path_of(self, task_id: str) -> str:
+        """The text form of a task's path; empty if it isn't of this superstep."""
+        task: Any = self.live.get(task_id) or self.tasks.get(task_id)
+        return "" if task is None else path_text(task.path)
 
     def put_pending_writes(self) -> None:
         """Save this run's pending writes; those loaded with the checkpoint are saved already."""
@@ -417,6 +436,8 @@ class SavingLoop:
         if not exiting:
             metadata["step"] = self.step
             metadata["parents"] = self.config[CONF].get(upstream.CONFIG_KEY_CHECKPOINT_MAP, {})
+            if self.deltas is not None:
+                self.deltas.count(self.updated, self.checkpoint_metadata, metadata)
             self.checkpoint_metadata = metadata
             self.checkpoint_id = str(upstream.uuid6(clock_seq=self.step))
         if exiting or self.durability != "exit":
@@ -425,8 +446,9 @@ class SavingLoop:
             self.step += 1
 
     def _save_checkpoint(self) -> None:
-        assert self.put_checkpoint_call is not None
         checkpoint = self.run.checkpoint(self.checkpoint_id, upstream.utc_now_iso(), self.updated)
+        if self.deltas is not None:
+            self.deltas.finish(self, checkpoint)
         values = checkpoint["channel_values"]
         self.previous = values.get(upstream.PREVIOUS)
         if self.graph.untracked and upstream.TASKS in values:
@@ -445,16 +467,32 @@ class SavingLoop:
         versions = checkpoint["channel_versions"]
         new_versions = upstream.get_new_channel_versions(self.previous_versions, versions)
         self.previous_versions = versions.copy()
-        self.put_checkpoint_future = self.submit(
-            self.put_checkpoint_call,
-            self.put_checkpoint_future,
-            put_config,
-            checkpoint,
-            self.checkpoint_metadata,
-            new_versions,
+        futures = () if self.deltas is None else self.deltas.take_futures()
+        self.submit_checkpoint(
+            futures, put_config, checkpoint, self.checkpoint_metadata, new_versions
         )
         self.checkpoint_config = upstream.patch_configurable(
             put_config, {upstream.CONFIG_KEY_CHECKPOINT_ID: self.checkpoint_id}
+        )
+
+    def submit_checkpoint(
+        self,
+        writes: Sequence[Any],
+        config: Any,
+        checkpoint: Any,
+        metadata: Any,
+        new_versions: Any,
+    ) -> None:
+        """Have a checkpoint saved after the one before it and after ``writes``, which are futures."""
+        assert self.put_checkpoint_call is not None
+        self.put_checkpoint_future = self.submit(
+            self.put_checkpoint_call,
+            self.put_checkpoint_future,
+            writes,
+            config,
+            checkpoint,
+            metadata,
+            new_versions,
         )
 
 

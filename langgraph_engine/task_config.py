@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from langgraph.channels import UntrackedValue
+from langgraph.channels import DeltaChannel, UntrackedValue
 from langgraph.channels.base import BaseChannel
 from langgraph.errors import NodeError
 from langgraph.runtime import ExecutionInfo
@@ -21,6 +21,7 @@ from langgraph.types import CacheKey, CachePolicy, PregelExecutableTask
 from xxhash import xxh3_128_hexdigest
 
 from langgraph_engine import upstream
+from langgraph_engine.delta import peeking
 from langgraph_engine.listeners import silent_start
 from langgraph_engine.protocol import PUSH, CommitRejected, Run, Task
 from langgraph_engine.refusals import refusal
@@ -64,8 +65,8 @@ class ChannelMap(Mapping[str, BaseChannel[Any, Any, Any]]):
         if isinstance(state, BaseChannel):
             return state
         channel = prototype.from_checkpoint(state)
-        if isinstance(channel, UntrackedValue):  # its value is never taken from a checkpoint
-            channel.value = state
+        if isinstance(channel, (UntrackedValue, DeltaChannel)):
+            channel.value = state  # which is never what a checkpoint would hold
         return channel  # type: ignore[no-any-return]
 
     def __iter__(self) -> Iterator[str]:
@@ -155,7 +156,11 @@ class TaskBasis:
         if managed and not isinstance(select, str):
             keys = [key for key in select if key not in managed]
         try:
-            values = run.read(keys, tuple(writes) if fresh else None)
+            if fresh and self.loop.graph.deltas:
+                with peeking():
+                    values = run.read(keys, tuple(writes))
+            else:
+                values = run.read(keys, tuple(writes) if fresh else None)
         except CommitRejected as verdict:
             raise refusal(verdict, self.loop.graph.channels) from None
         if keys is select:

@@ -26,6 +26,7 @@ from langchain_core.utils.env import env_var_is_set
 from langchain_core.utils.uuid import uuid7
 from langgraph._internal import _constants, _queue
 from langgraph._internal._config import (
+    DELTA_MAX_SUPERSTEPS_SINCE_SNAPSHOT,
     ensure_config,
     get_async_callback_manager_for_config,
     get_callback_manager_for_config,
@@ -69,6 +70,7 @@ from langgraph._internal._constants import (
     PREVIOUS,
     PUSH,
     RESUME,
+    SNAPSHOT_BUMPS,
     TASKS,
 )
 from langgraph._internal._replay import ReplayState
@@ -103,17 +105,24 @@ from langgraph.pregel._algo import (
 )
 from langgraph.pregel._call import get_runnable_for_task, identifier
 from langgraph.pregel._checkpoint import (
+    _mark_bumps_seen,
     achannels_from_checkpoint,
     acheckpoint_superseded,
     channels_from_checkpoint,
     checkpoint_superseded,
     create_checkpoint,
     empty_checkpoint,
+    exit_delta_late_task_id,
+    exit_delta_task_id,
     put_writes_accepts_task_path,
 )
 from langgraph.pregel._executor import AsyncBackgroundExecutor, BackgroundExecutor
 from langgraph.pregel._io import map_command, map_input, map_output_updates
-from langgraph.pregel._messages import StreamMessagesHandler, StreamMessagesHandlerV2
+from langgraph.pregel._messages import (
+    StreamMessagesHandler,
+    StreamMessagesHandlerV2,
+    ensure_message_ids,
+)
 from langgraph.pregel._read import DEFAULT_BOUND, ChannelRead, PregelNode
 from langgraph.pregel._retry import (
     _checkpoint_ns_for_parent_command,
@@ -177,6 +186,7 @@ get_overwrite = _get_overwrite
 DeltaSnapshot = _DeltaSnapshot
 namespace_for_parent_command = _checkpoint_ns_for_parent_command
 call_task = _call
+mark_bumps_seen = _mark_bumps_seen
 node_input = _proc_input
 acall_task = _acall
 raise_first_failure = _panic_or_proceed
@@ -235,6 +245,7 @@ __all__ = [
     "CONTROL_WRITES",
     "DEFAULT_BOUND",
     "DEFAULT_RUNTIME",
+    "DELTA_MAX_SUPERSTEPS_SINCE_SNAPSHOT",
     "ERROR",
     "ERROR_SOURCE_NODE",
     "INPUT",
@@ -249,6 +260,7 @@ __all__ = [
     "PUSH",
     "RESUME",
     "SKIP_WRITE",
+    "SNAPSHOT_BUMPS",
     "TASKS",
     "AnyPregel",
     "AsyncBackgroundExecutor",
@@ -296,7 +308,10 @@ __all__ = [
     "create_checkpoint",
     "empty_checkpoint",
     "ensure_config",
+    "ensure_message_ids",
     "env_var_is_set",
+    "exit_delta_late_task_id",
+    "exit_delta_task_id",
     "format_output",
     "get_async_callback_manager_for_config",
     "get_async_graph_callback_manager_for_config",
@@ -322,6 +337,7 @@ __all__ = [
     "map_debug_tasks",
     "map_input",
     "map_output_updates",
+    "mark_bumps_seen",
     "merge_configs",
     "namespace_for_parent_command",
     "new_run_id",
