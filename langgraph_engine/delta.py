@@ -118,6 +118,7 @@ class DeltaBook:
         # Channel to {version the engine knows: version a snapshot gave it}; and None's readers.
         self._bumps: dict[str, dict[Any, Any]] = {}
         self._marks: dict[str, Any] = {}
+        self._marks_place = 0
         self._blank: dict[str, list[str]] = {}
 
     def touched(self, pending: Iterable[tuple[str, str, Any]]) -> set[str]:
@@ -239,7 +240,7 @@ class DeltaBook:
         for name in self._names:
             updates, supersteps = counters.get(name, (0, 0))
             often = updates >= self._channels[name].snapshot_frequency
-            long_ago = supersteps >= upstream.DELTA_MAX_SUPERSTEPS_SINCE_SNAPSHOT
+            long_ago = supersteps >= upstream.max_supersteps_since_snapshot()
             if name in versions and (often or long_ago) and loop.channels[name].is_available():
                 due.add(name)
         return due | self.forced
@@ -250,8 +251,9 @@ class DeltaBook:
         known = dict(versions)
         self._show_bumps(checkpoint)
         due = self._due(loop, versions)
+        # A copy, since reducers may change a value in place while the checkpoint is being saved.
         snapshots = {
-            name: upstream.DeltaSnapshot(loop.channels[name].get())
+            name: upstream.DeltaSnapshot(copy.copy(loop.channels[name].get()))
             for name in self._channels
             if name in due
         }
@@ -295,7 +297,9 @@ class DeltaBook:
             self._bumps.setdefault(name, {})[known.get(name)] = new
             if name not in known:
                 self._blank[name] = [node for node, entry in seen.items() if name in entry]
-        self._marks = seen.get(upstream.SNAPSHOT_BUMPS, {})
+        if upstream.SNAPSHOT_BUMPS in seen:
+            self._marks = seen[upstream.SNAPSHOT_BUMPS]
+            self._marks_place = list(seen).index(upstream.SNAPSHOT_BUMPS)
         checkpoint["versions_seen"] = seen
 
     def _show_bumps(self, checkpoint: Any) -> None:
@@ -313,7 +317,10 @@ class DeltaBook:
                 if name in entry and entry[name] in bumps:
                     entry[name] = bumps[entry[name]]
         if self._marks:
-            seen[upstream.SNAPSHOT_BUMPS] = dict(self._marks)
+            seen.pop(upstream.SNAPSHOT_BUMPS, None)
+            entries = list(seen.items())
+            entries.insert(self._marks_place, (upstream.SNAPSHOT_BUMPS, dict(self._marks)))
+            checkpoint["versions_seen"] = dict(entries)
 
     # -- durability "exit" ----------------------------------------------------------------------
 

@@ -26,7 +26,6 @@ from langchain_core.utils.env import env_var_is_set
 from langchain_core.utils.uuid import uuid7
 from langgraph._internal import _constants, _queue
 from langgraph._internal._config import (
-    DELTA_MAX_SUPERSTEPS_SINCE_SNAPSHOT,
     ensure_config,
     get_async_callback_manager_for_config,
     get_callback_manager_for_config,
@@ -89,6 +88,7 @@ from langgraph.callbacks import (
 from langgraph.channels.binop import _get_overwrite
 from langgraph.checkpoint.base.id import uuid6
 from langgraph.checkpoint.serde.types import _DeltaSnapshot
+from langgraph.pregel import _checkpoint
 from langgraph.pregel import main as pregel_main
 from langgraph.pregel._algo import (
     Call,
@@ -212,6 +212,11 @@ def writes_control(mapper: Any) -> bool:
     return module is not None and mapper is module._control_branch  # noqa: SLF001
 
 
+def max_supersteps_since_snapshot() -> int:
+    """After how many supersteps LangGraph wants a delta channel's snapshot, written to or not."""
+    return int(_checkpoint.DELTA_MAX_SUPERSTEPS_SINCE_SNAPSHOT)
+
+
 def utc_now_iso() -> str:
     """The present moment as a checkpoint's ``ts``: ISO 8601, UTC."""
     return datetime.now(timezone.utc).isoformat()
@@ -245,7 +250,6 @@ __all__ = [
     "CONTROL_WRITES",
     "DEFAULT_BOUND",
     "DEFAULT_RUNTIME",
-    "DELTA_MAX_SUPERSTEPS_SINCE_SNAPSHOT",
     "ERROR",
     "ERROR_SOURCE_NODE",
     "INPUT",
@@ -338,6 +342,7 @@ __all__ = [
     "map_input",
     "map_output_updates",
     "mark_bumps_seen",
+    "max_supersteps_since_snapshot",
     "merge_configs",
     "namespace_for_parent_command",
     "new_run_id",
