@@ -26,6 +26,21 @@ def explain(graph: upstream.AnyPregel, engine: Engine) -> tuple[str, ...]:
 
     Subgraphs are graphs of their own: each is asked about when it runs.
     """
+    return (*_replaced(), *_missing_capabilities(graph, engine))
+
+
+def uncovered(graph: upstream.AnyPregel, engine: Engine) -> str | None:
+    """Why a graph can't run on an engine, or None. What depends on the graph is remembered."""
+    known = _known.get(graph)
+    shape = (id(engine), len(graph.channels))
+    if known is None or known[:2] != shape:
+        known = (*shape, _missing_capabilities(graph, engine))
+        _known[graph] = known
+    reasons = (*_replaced(), *known[2])
+    return "; ".join(reasons) if reasons else None
+
+
+def _missing_capabilities(graph: upstream.AnyPregel, engine: Engine) -> tuple[str, ...]:
     reasons = []
     for name, channel in graph.channels.items():
         if isinstance(channel, BaseChannel):
@@ -35,12 +50,6 @@ def explain(graph: upstream.AnyPregel, engine: Engine) -> tuple[str, ...]:
     return tuple(reasons)
 
 
-def uncovered(graph: upstream.AnyPregel, engine: Engine) -> str | None:
-    """Why a graph can't run on an engine, or None. Remembered per graph."""
-    known = _known.get(graph)
-    shape = (id(engine), len(graph.channels))
-    if known is None or known[:2] != shape:
-        known = (*shape, explain(graph, engine))
-        _known[graph] = known
-    reasons = known[2]
-    return "; ".join(reasons) if reasons else None
+def _replaced() -> tuple[str, ...]:
+    name = upstream.replaced_method()
+    return () if name is None else (f"LangGraph's own {name} was replaced: engines don't call it",)

@@ -118,6 +118,7 @@ from langgraph.pregel._checkpoint import (
 )
 from langgraph.pregel._executor import AsyncBackgroundExecutor, BackgroundExecutor
 from langgraph.pregel._io import map_command, map_input, map_output_updates
+from langgraph.pregel._loop import PregelLoop
 from langgraph.pregel._messages import (
     StreamMessagesHandler,
     StreamMessagesHandlerV2,
@@ -214,7 +215,24 @@ def writes_control(mapper: Any) -> bool:
 
 def max_supersteps_since_snapshot() -> int:
     """After how many supersteps LangGraph wants a delta channel's snapshot, written to or not."""
-    return int(_checkpoint.DELTA_MAX_SUPERSTEPS_SINCE_SNAPSHOT)
+    return int(vars(_checkpoint)["DELTA_MAX_SUPERSTEPS_SINCE_SNAPSHOT"])
+
+
+_OWN_METHODS = tuple(
+    (name, vars(PregelLoop)[name])
+    for name in ("accept_push", "after_tick", "output_writes", "put_writes", "tick")
+)
+
+
+def replaced_method() -> str | None:
+    """A method of LangGraph's own loop that somebody replaced since it was imported, if any.
+
+    Whoever does expects it to be called, and engines don't.
+    """
+    for name, own in _OWN_METHODS:
+        if PregelLoop.__dict__[name] is not own:
+            return f"PregelLoop.{name}"
+    return None
 
 
 def utc_now_iso() -> str:
@@ -357,6 +375,7 @@ __all__ = [
     "raise_first_failure",
     "read_task_statuses",
     "recast_checkpoint_ns",
+    "replaced_method",
     "sanitize_untracked_values_in_send",
     "should_interrupt",
     "should_stop_others",

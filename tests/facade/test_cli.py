@@ -99,21 +99,16 @@ def test_doctor_explains_a_graph(run_python):
 
 def test_doctor_names_what_is_handed_back_and_calls_functions(run_python, tmp_path):
     (tmp_path / "odd.py").write_text(
-        "import operator\n"
-        "from typing import Annotated, TypedDict\n"
-        "from langgraph.channels import DeltaChannel\n"
-        "from langgraph.graph import END, START, StateGraph\n"
-        "class State(TypedDict):\n"
-        "    log: Annotated[list, DeltaChannel(lambda state, writes: state)]\n"
+        "from app import builder\n"
+        "from langgraph.pregel._loop import PregelLoop\n"
+        "own = PregelLoop.put_writes\n"
         "def make():\n"
-        "    builder = StateGraph(State)\n"
-        "    builder.add_node('node', lambda state: {})\n"
-        "    builder.add_edge(START, 'node')\n"
+        "    PregelLoop.put_writes = lambda self, *args, **kwargs: own(self, *args, **kwargs)\n"
         "    return builder.compile()\n"
     )
     done = run_python("-m", "langgraph_engine", "doctor", "--engine", "python", "odd:make")
-    assert done.returncode == 0, done.stderr
-    assert "handed back: channel 'log' is a DeltaChannel" in done.stdout
+    assert done.returncode == 1, done.stdout
+    assert "handed back: LangGraph's own PregelLoop.put_writes was replaced" in done.stdout
 
 
 def test_doctor_tells_on_a_graph_with_methods_of_its_own(run_python, tmp_path):

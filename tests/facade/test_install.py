@@ -11,6 +11,7 @@ from typing import TypedDict
 import pytest
 from langgraph.graph import END, START, StateGraph
 from langgraph.pregel import Pregel
+from langgraph.pregel._loop import PregelLoop
 
 import langgraph_engine
 from langgraph_engine import installation, registry, startup_hook, versions
@@ -214,6 +215,22 @@ def test_what_the_engine_cannot_do_is_handed_back_and_counted_or_raises(monkeypa
     langgraph_engine.install("python", unsupported="raise")
     with pytest.raises(UnsupportedError, match="too odd"):
         graph.invoke({"number": 1})
+
+
+def test_a_replaced_method_of_the_stock_loop_hands_runs_back(monkeypatch):
+    called = []
+    own = PregelLoop.put_writes
+
+    def spy(self, *args, **kwargs):
+        called.append(args)
+        return own(self, *args, **kwargs)
+
+    langgraph_engine.install("python")
+    monkeypatch.setattr(PregelLoop, "put_writes", spy)
+    assert small_graph().invoke({"number": 1}) == {"number": 2}
+    assert called
+    [reason] = langgraph_engine.stats()["handed_back_by_method"]["invoke"]
+    assert "PregelLoop.put_writes was replaced" in reason
 
 
 @pytest.mark.parametrize("version", ["1.2.21", "1.3.0", "1.3.0rc1", "2.0", "unreadable"])
