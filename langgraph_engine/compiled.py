@@ -71,6 +71,7 @@ class CompiledGraph:
         deltas: Names of the delta channels, of which checkpoints hold a snapshot at most.
         replayable: Names of the channels whose value may have to be rebuilt from saved writes.
         trigger_to_nodes: Channel name to the nodes it may trigger.
+        custom: Names of the ``custom`` channels.
         untracked: Names of the channels that are never saved.
     """
 
@@ -83,6 +84,7 @@ class CompiledGraph:
     deltas: frozenset[str]
     replayable: tuple[str, ...]
     trigger_to_nodes: Mapping[str, Sequence[str]]
+    custom: tuple[str, ...]
     untracked: frozenset[str]
 
 
@@ -182,6 +184,7 @@ def _compile(graph: upstream.AnyPregel, engine: Engine) -> CompiledGraph:
             c.name for c in spec.channels if c.kind == "binary_operator" or c.name in deltas
         ),
         trigger_to_nodes=spec.trigger_to_nodes,
+        custom=tuple(c.name for c in spec.channels if c.kind == "custom"),
         untracked=frozenset(k for k, c in channels.items() if isinstance(c, UntrackedValue)),
     )
 

@@ -19,9 +19,8 @@ import logging
 import weakref
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextvars import Context
-from copy import copy
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from langgraph.constants import TAG_HIDDEN
 from langgraph.errors import GraphInterrupt
@@ -30,16 +29,13 @@ from langgraph.types import Interrupt, PregelExecutableTask
 from langgraph_engine import upstream
 from langgraph_engine.live_task import LiveTask
 from langgraph_engine.loop_start import StartingLoop
+from langgraph_engine.planned import task_input, warn_ignored
 from langgraph_engine.protocol import PUSH, Task, TaskWrites
 from langgraph_engine.task_config import (
     call_task,
     error_handler_task,
     executable_task,
-    note_input_error,
 )
-
-if TYPE_CHECKING:
-    from langgraph_engine.node_plan import NodePlan
 
 __all__ = ["CallFutures", "Loop", "run_is_over"]
 
@@ -131,7 +127,7 @@ class Loop(StartingLoop):
         tasks, ignored = self.run.plan(self.step, self.checkpoint_id, self.namespace, self.updated)
         self.basis = self.calls = self.call_done = None
         if ignored:
-            _warn_ignored(ignored)
+            warn_ignored(ignored)
         self.live = {}
         self.tasks = {}
         if not tasks and not self.saves:
@@ -143,9 +139,11 @@ class Loop(StartingLoop):
                 return
         basis = self.task_basis()
         coerced: dict[Any, Any] = {}
+        managed = self.graph.managed
         for task in tasks:
             node = self.graph.plans[task.name]
-            value, scratchpad = self._input(task, node, coerced, None)
+            scratchpad = basis.scratchpad(task.id, task.namespace) if node.managed else None
+            value = task_input(task, node, coerced, managed, scratchpad)
             self.tasks[task.id] = executable_task(basis, task, node, value, scratchpad=scratchpad)
         if self.saves:
             self.emit(
@@ -176,46 +174,15 @@ class Loop(StartingLoop):
                 return None
             live[task.id] = LiveTask(self, task, plan, basis)
         coerced: dict[Any, Any] = {}
+        managed = self.graph.managed
         for running in live.values():
             plan = running.plan
             if plan.as_read and plan.node.mapper is None and running.path[0] != PUSH:
                 running.value = running.task.input
             else:
-                running.value, _ = self._input(running.task, plan, coerced, running)
+                scratchpad = running.scratchpad() if plan.managed else None
+                running.value = task_input(running.task, plan, coerced, managed, scratchpad)
         return live
-
-    def _input(
-        self, task: Task, plan: NodePlan, coerced: dict[Any, Any], live: LiveTask | None
-    ) -> tuple[Any, upstream.PregelScratchpad | None]:
-        """A task's input: what the engine read, with managed values, coerced to the node's schema.
-
-        Nodes that read the same channels the same way get copies of one input.
-        """
-        value = task.input
-        if task.path[0] == PUSH:
-            return value.arg, None
-        scratchpad = None
-        try:
-            if plan.input_key in coerced:
-                return copy(coerced[plan.input_key]), None
-            if plan.managed:
-                if live is not None:
-                    scratchpad = live.scratchpad()
-                else:
-                    scratchpad = self.task_basis().scratchpad(task.id, task.namespace)
-                managed = self.graph.managed
-                value = {
-                    name: managed[name].get(scratchpad) if name in managed else value[name]
-                    for name in plan.node.channels
-                    if name in managed or name in value
-                }
-            if plan.node.mapper is not None:
-                value = plan.node.mapper(value)
-        except Exception as error:
-            note_input_error(error, task.name, task.path)
-            raise
-        coerced[plan.input_key] = value
-        return value, scratchpad
 
     def _should_interrupt(self, nodes: Any) -> bool:
         if not self.run.unseen(upstream.INTERRUPT):
@@ -414,11 +381,3 @@ def run_is_over(*_: Any, **__: Any) -> Any:
 def _task_writes(task: LiveTask | PregelExecutableTask) -> TaskWrites:
     planned: Any = task.task if isinstance(task, LiveTask) else task
     return tuple.__new__(TaskWrites, (planned.path, planned.name, task.writes, planned.triggers))
-
-
-def _warn_ignored(ignored: Iterable[tuple[str, Any]]) -> None:
-    for reason, packet in ignored:
-        if reason == "packet_type":
-            logger.warning(f"Ignoring invalid packet type {type(packet)} in pending sends")
-        else:
-            logger.warning(f"Ignoring unknown node name {packet.node} in pending sends")

@@ -19,6 +19,7 @@ from langgraph.types import Command
 
 from langgraph_engine import upstream
 from langgraph_engine.protocol import TaskWrites
+from langgraph_engine.restoring import engine_checkpoint, replayed_channels
 from langgraph_engine.saving import SavingLoop, unsaved_id
 from langgraph_engine.task_config import ChannelMap
 
@@ -72,14 +73,14 @@ class StartingLoop(SavingLoop):
         self.checkpoint_id_saved = self.checkpoint_id
         if self.deltas is not None:
             self.deltas.adopted(self, saved=saved is not None)
-        return {} if self._loaded is None else self._replayed_channels(self._loaded)
+        return {} if self._loaded is None else replayed_channels(self.graph, self._loaded)
 
     def begin(self, replayed: Mapping[str, Any]) -> None:
         """Start the engine's run from what was adopted, and take in the input."""
         checkpoint = self._loaded
         self._loaded = None
         self.run = self.graph.program.restore(
-            None if checkpoint is None else self._engine_checkpoint(checkpoint, replayed)
+            None if checkpoint is None else engine_checkpoint(self.graph, checkpoint, replayed)
         )
         updated = None if checkpoint is None else checkpoint.get("updated_channels")
         self.channels = ChannelMap(self.graph.channels, self.run)
@@ -89,32 +90,6 @@ class StartingLoop(SavingLoop):
         if checkpoint is not None and checkpoint["v"] < 2 and self.durability == "exit":
             # From here on ids are those of the present format, saved or not.
             self.run.checkpoint(self.checkpoint_id, "", None)
-
-    def _replayed_channels(self, checkpoint: Any) -> dict[str, Any]:
-        """Channels the checkpoint versions but doesn't hold, since they are delta channels or were."""
-        values = checkpoint["channel_values"]
-        return {
-            name: self.graph.channels[name]
-            for name in self.graph.replayable
-            if name in checkpoint["channel_versions"]
-            and values.get(name, upstream.MISSING) is upstream.MISSING
-        }
-
-    def _engine_checkpoint(self, checkpoint: Any, replayed: Mapping[str, Any]) -> Any:
-        values = checkpoint["channel_values"]
-        snapshots = {
-            name: values[name].value
-            for name in self.graph.folding
-            if isinstance(values.get(name), upstream.DeltaSnapshot)
-        }
-        for name in self.graph.deltas:
-            if name in values and values[name] is not upstream.MISSING:
-                # None has meant "empty" since LangGraph 1.2.24.
-                snapshots[name] = self.graph.channels[name].from_checkpoint(values[name]).get()
-        snapshots.update({name: channel.value for name, channel in replayed.items()})
-        return (
-            {**checkpoint, "channel_values": {**values, **snapshots}} if snapshots else checkpoint
-        )
 
     # -- the first step -------------------------------------------------------------------------
 

@@ -12,74 +12,38 @@ from typing import Any
 
 from langgraph.types import GraphOutput
 
-from langgraph_engine import installation, upstream
-from langgraph_engine.coverage import uncovered
+from langgraph_engine import state_api, upstream
+from langgraph_engine.dispatch import engine_for, is_called, stock
 from langgraph_engine.driver_async import achunks_of, afinal_state
 from langgraph_engine.driver_sync import chunks_of, final_state
-from langgraph_engine.errors import UnsupportedError
-from langgraph_engine.protocol import Engine
-from langgraph_engine.stats import count_handed_back, count_native
 
 __all__ = ["METHODS", "Pregel"]
-
-_STOCK: dict[str, Callable[..., Any]] = {
-    name: upstream.Pregel.__dict__[name] for name in ("invoke", "ainvoke", "stream", "astream")
-}
-
-
-def _stock(method: str) -> Callable[..., Any]:
-    """LangGraph's own method, whether or not ours is in its place."""
-    current = installation.current
-    return _STOCK[method] if current is None else current.originals[method]
-
-
-def _engine_for(graph: upstream.AnyPregel, method: str) -> Engine | None:
-    """The engine to run a graph on, or None if this run is LangGraph's own.
-
-    Raises:
-        UnsupportedError: The engine doesn't cover the graph, and handing it back is switched off.
-    """
-    selected = installation.selected()
-    if selected is None:
-        return None
-    engine, unsupported = selected
-    reason = uncovered(graph, engine)
-    if reason is None:
-        count_native(engine.name, method)
-        return engine
-    if unsupported == "raise":
-        raise UnsupportedError(
-            f"The '{engine.name}' engine can't run this graph: {reason}. "
-            "Set LANGGRAPH_ENGINE_UNSUPPORTED=fallback to run it on LangGraph instead."
-        )
-    count_handed_back(method, reason)
-    return None
 
 
 def stream(
     self: upstream.AnyPregel, input: Any, config: Any = None, **kwargs: Any
 ) -> Iterator[Any]:
-    engine = _engine_for(self, "stream")
+    engine = engine_for(self, "stream")
     if engine is None:
-        return _stock("stream")(self, input, config, **kwargs)  # type: ignore[no-any-return]
+        return stock("stream")(self, input, config, **kwargs)  # type: ignore[no-any-return]
     return chunks_of(self, engine, input, config, kwargs)
 
 
 def astream(
     self: upstream.AnyPregel, input: Any, config: Any = None, **kwargs: Any
 ) -> AsyncIterator[Any]:
-    engine = _engine_for(self, "astream")
+    engine = engine_for(self, "astream")
     if engine is None:
-        return _stock("astream")(self, input, config, **kwargs)  # type: ignore[no-any-return]
+        return stock("astream")(self, input, config, **kwargs)  # type: ignore[no-any-return]
     return achunks_of(self, engine, input, config, kwargs)
 
 
 def invoke(self: upstream.AnyPregel, input: Any, config: Any = None, **kwargs: Any) -> Any:
-    engine = _engine_for(self, "invoke")
+    engine = engine_for(self, "invoke")
     if engine is None:
-        return _stock("invoke")(self, input, config, **kwargs)
+        return stock("invoke")(self, input, config, **kwargs)
     mode, version = _prepare_invoke(self, kwargs)
-    if not _has(self, "stream", stream):
+    if not is_called(self, "stream", stream):
         return _collect(mode, version, list(self.stream(input, config, **kwargs)))
     if mode == "values" and version == "v1" and not _prints(self, kwargs):
         latest = final_state(self, engine, input, config, kwargs)
@@ -88,11 +52,11 @@ def invoke(self: upstream.AnyPregel, input: Any, config: Any = None, **kwargs: A
 
 
 async def ainvoke(self: upstream.AnyPregel, input: Any, config: Any = None, **kwargs: Any) -> Any:
-    engine = _engine_for(self, "ainvoke")
+    engine = engine_for(self, "ainvoke")
     if engine is None:
-        return await _stock("ainvoke")(self, input, config, **kwargs)
+        return await stock("ainvoke")(self, input, config, **kwargs)
     mode, version = _prepare_invoke(self, kwargs)
-    if not _has(self, "astream", astream):
+    if not is_called(self, "astream", astream):
         chunks = [chunk async for chunk in self.astream(input, config, **kwargs)]
         return _collect(mode, version, chunks)
     if mode == "values" and version == "v1" and not _prints(self, kwargs):
@@ -113,11 +77,6 @@ def _prepare_invoke(graph: upstream.AnyPregel, kwargs: dict[str, Any]) -> tuple[
     if mode == "values" and version != "v2":
         kwargs["stream_mode"] = ["updates", "values"]
     return mode, version
-
-
-def _has(graph: upstream.AnyPregel, name: str, method: Callable[..., Any]) -> bool:
-    """Whether a graph's method is ours, not a subclass's or somebody's wrapper."""
-    return getattr(type(graph), name) is method and name not in graph.__dict__
 
 
 def _prints(graph: upstream.AnyPregel, kwargs: dict[str, Any]) -> bool:
@@ -159,6 +118,7 @@ METHODS: Mapping[str, Callable[..., Any]] = {
     "ainvoke": ainvoke,
     "stream": stream,
     "astream": astream,
+    **state_api.METHODS,
 }
 """What ``install`` puts into LangGraph's ``Pregel``."""
 
@@ -170,3 +130,11 @@ class Pregel(upstream.Pregel):  # type: ignore[type-arg]
     ainvoke = ainvoke
     stream = stream
     astream = astream
+    get_state = state_api.get_state
+    aget_state = state_api.aget_state
+    get_state_history = state_api.get_state_history
+    aget_state_history = state_api.aget_state_history
+    update_state = state_api.update_state
+    aupdate_state = state_api.aupdate_state
+    bulk_update_state = state_api.bulk_update_state
+    abulk_update_state = state_api.abulk_update_state

@@ -8,7 +8,6 @@ between sync and async and is left to ``submit`` and the ``saver_*`` methods.
 from __future__ import annotations
 
 import itertools
-import logging
 import random
 import time
 from collections import defaultdict, deque
@@ -22,9 +21,9 @@ from langgraph.runtime import Runtime
 from langgraph.types import Interrupt, PregelExecutableTask, Send
 
 from langgraph_engine import upstream
+from langgraph_engine.committing import commit
 from langgraph_engine.delta import DeltaBook
-from langgraph_engine.protocol import CommitRejected, Run, TaskWrites
-from langgraph_engine.refusals import refusal
+from langgraph_engine.protocol import Run, TaskWrites
 from langgraph_engine.task_config import ChannelMap, TaskBasis, path_text
 
 if TYPE_CHECKING:
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Latest", "LoopOptions", "SavingLoop"]
 
-logger = logging.getLogger("langgraph")
 CONF = upstream.CONF
 WritesT = Sequence[tuple[str, Any]]
 _randbits = random.Random().getrandbits  # noqa: S311 - not a secret
@@ -322,21 +320,9 @@ class SavingLoop:
         Raises:
             InvalidUpdateError: A channel refused its writes; the run is as it was.
         """
-        run = self.run
-        version = (
-            self.checkpointer.get_next_version(self._max_version(), None)
-            if self.checkpointer is not None
-            else None
-        )
-        try:
-            updated, unknown = run.commit(writes, version)
-        except CommitRejected as verdict:
-            raise refusal(verdict, self.graph.channels) from None
-        for name, path, channel in unknown:
-            logger.warning(
-                f"Task {name} with path {path} wrote to unknown channel {channel}, ignoring it."
-            )
-        return updated
+        saver = self.checkpointer
+        version = None if saver is None else saver.get_next_version(self._max_version(), None)
+        return commit(self.run, self.graph.channels, writes, version)
 
     def _max_version(self) -> Any:
         version = self.run.max_version()

@@ -28,7 +28,20 @@ if TYPE_CHECKING:
 __all__ = ["METHODS", "VARIABLE", "arm", "lifted", "state", "withdraw"]
 
 VARIABLE: Final = "LANGGRAPH_ENGINE"
-METHODS: Final = ("invoke", "ainvoke", "stream", "astream")
+METHODS: Final = (
+    "invoke",
+    "ainvoke",
+    "stream",
+    "astream",
+    "get_state",
+    "aget_state",
+    "get_state_history",
+    "aget_state_history",
+    "update_state",
+    "aupdate_state",
+    "bulk_update_state",
+    "abulk_update_state",
+)
 """The methods the engine replaces; a test compares them with ``langgraph_engine.pregel.METHODS``."""
 
 _PREFIX: Final = "langgraph."

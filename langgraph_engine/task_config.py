@@ -42,6 +42,7 @@ __all__ = [
     "first_attempt_config",
     "note_input_error",
     "path_text",
+    "task_reader",
 ]
 
 CONF = upstream.CONF
@@ -189,6 +190,14 @@ def _local_read(
     basis: TaskBasis,
 ) -> Any:
     return basis.read(lambda: scratchpad, task.writes, select, fresh)
+
+
+def task_reader(
+    basis: TaskBasis, scratchpad: upstream.PregelScratchpad, task: upstream.PregelTaskWrites
+) -> Callable[..., Any]:
+    """What a task's config holds for reading the state, with or without the task's own writes."""
+    loop = basis.loop
+    return partial(_local_read, scratchpad, loop.channels, loop.graph.managed, task, basis=basis)
 
 
 def note_input_error(error: Exception, name: str, path: tuple[Any, ...]) -> None:
@@ -403,13 +412,10 @@ def _describe(
             configurable={
                 upstream.CONFIG_KEY_TASK_ID: task.id,
                 upstream.CONFIG_KEY_SEND: writes.extend,
-                upstream.CONFIG_KEY_READ: partial(
-                    _local_read,
+                upstream.CONFIG_KEY_READ: task_reader(
+                    basis,
                     scratchpad,
-                    loop.channels,
-                    loop.graph.managed,
                     upstream.PregelTaskWrites(task.path, task.name, writes, task.triggers),
-                    basis=basis,
                 ),
                 **_state_reader(loop, state_of, scratchpad),
                 upstream.CONFIG_KEY_CHECKPOINTER: loop.checkpointer

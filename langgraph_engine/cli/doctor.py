@@ -74,7 +74,7 @@ def _report_methods(installed: Installation) -> bool:
     print(f"\npatched           {Pregel.__module__}.{Pregel.__qualname__}, by engine")
     print(f"                  '{installed.engine_name}', unsupported='{installed.unsupported}'")
     taken = _trial(installed.engine_name)
-    healthy = True
+    healthy, width = True, max(map(len, METHODS))
     for method, replacement in METHODS.items():
         on_class = Pregel.__dict__[method] is replacement
         overriding = _overriding(Pregel, method, replacement)
@@ -86,7 +86,7 @@ def _report_methods(installed: Installation) -> bool:
             else "A TRIAL CALL DID NOT REACH THE ENGINE",
         )
         healthy = healthy and method in taken
-        print(f"  {method:<8}  {'; '.join(proofs)}")
+        print(f"  {method:<{width}}  {'; '.join(proofs)}")
     return healthy
 
 
@@ -111,22 +111,36 @@ def _trial(engine: str) -> set[str]:
     """Call every method of a one-node graph and return those the engine counted as its own."""
     import asyncio
 
+    from langgraph.checkpoint.memory import InMemorySaver
     from langgraph.graph import END, START, StateGraph
+    from langgraph.types import StateUpdate
 
     builder: StateGraph[Any, Any, Any, Any] = StateGraph(dict)
     builder.add_node("node", lambda state: state)
     builder.add_edge(START, "node")
     builder.add_edge("node", END)
-    graph = builder.compile()
+    graph = builder.compile(checkpointer=InMemorySaver())
+    thread: Any = {"configurable": {"thread_id": "trial"}}
+    updates = [[StateUpdate({}, "node")]]
 
     async def asynchronously() -> None:
-        await graph.ainvoke({})
-        async for _ in graph.astream({}):
+        await graph.ainvoke({}, thread)
+        async for _ in graph.astream({}, thread):
+            pass
+        await graph.aupdate_state(thread, {}, "node")
+        await graph.abulk_update_state(thread, updates)
+        await graph.aget_state(thread)
+        async for _ in graph.aget_state_history(thread):
             pass
 
     before = langgraph_engine.stats()["native"].get(engine, {})
-    graph.invoke({})
-    for _ in graph.stream({}):
+    graph.invoke({}, thread)
+    for _ in graph.stream({}, thread):
+        pass
+    graph.update_state(thread, {}, "node")
+    graph.bulk_update_state(thread, updates)
+    graph.get_state(thread)
+    for _ in graph.get_state_history(thread):
         pass
     asyncio.run(asynchronously())
     after = langgraph_engine.stats()["native"].get(engine, {})
@@ -173,12 +187,12 @@ def _report_graph(target: str, graph: Any, installed: Installation) -> bool:
     from langgraph_engine.pregel import METHODS
 
     print(f"\ngraph             {target}, a {type(graph).__module__}.{type(graph).__qualname__}")
-    healthy = True
+    healthy, width = True, max(map(len, METHODS))
     for method, replacement in METHODS.items():
         owner = next(cls for cls in type(graph).__mro__ if method in cls.__dict__)
         if owner.__dict__[method] is not replacement:
             healthy = False
-            print(f"  {method:<8}  {owner.__qualname__}.{method} is called first")
+            print(f"  {method:<{width}}  {owner.__qualname__}.{method} is called first")
     if healthy:
         print("  its class     leads to the engine's own methods")
     for name, part in (("the graph", graph), *graph.get_subgraphs(recurse=True)):

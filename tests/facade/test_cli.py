@@ -12,6 +12,7 @@ from langgraph.pregel import Pregel
 
 import langgraph_engine
 from langgraph_engine import cli, registry
+from langgraph_engine.pregel import METHODS
 
 ON_PYTHON = "{'number': 2}\n{'python': {'invoke': 1}}\n"
 
@@ -62,7 +63,7 @@ def test_engines_says_what_the_variable_asks_for(capsys, monkeypatch):
 def test_doctor_proves_every_method(capsys):
     assert cli.main(["doctor", "--engine", "python"]) == 0
     out = capsys.readouterr().out
-    for method in ("invoke", "ainvoke", "stream", "astream"):
+    for method in METHODS:
         line = next(line for line in out.splitlines() if line.split()[:1] == [method])
         assert "is the engine's own" in line
         assert "overridden by no subclass" in line

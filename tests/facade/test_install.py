@@ -9,9 +9,11 @@ import threading
 from typing import TypedDict
 
 import pytest
+from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.pregel import Pregel
 from langgraph.pregel._loop import PregelLoop
+from langgraph.types import StateUpdate
 
 import langgraph_engine
 from langgraph_engine import installation, registry, startup_hook, versions
@@ -31,12 +33,12 @@ class State(TypedDict):
     number: int
 
 
-def small_graph():
+def small_graph(saver=None):
     builder = StateGraph(State)
     builder.add_node("add", lambda state: {"number": state["number"] + 1})
     builder.add_edge(START, "add")
     builder.add_edge("add", END)
-    return builder.compile()
+    return builder.compile(checkpointer=saver)
 
 
 def patched() -> set[str]:
@@ -113,18 +115,28 @@ def test_graphs_compiled_before_and_after_run_on_the_engine():
 
 
 def test_every_method_runs_on_the_engine_and_on_stock_after_uninstall():
-    graph = small_graph()
+    thread = {"configurable": {"thread_id": "1"}}
+    updates = [[StateUpdate({"number": 5}, "add")]]
 
     def call_each():
-        async def asynchronously():
-            streamed = [chunk async for chunk in graph.astream({"number": 1})]
-            return await graph.ainvoke({"number": 1}), streamed
+        graph = small_graph(InMemorySaver())
 
-        return (
-            graph.invoke({"number": 1}),
-            list(graph.stream({"number": 1})),
-            asyncio.run(asynchronously()),
-        )
+        async def asynchronously():
+            streamed = [chunk async for chunk in graph.astream({"number": 1}, thread)]
+            result = await graph.ainvoke({"number": 1}, thread)
+            await graph.aupdate_state(thread, {"number": 6}, "add")
+            await graph.abulk_update_state(thread, updates)
+            state = await graph.aget_state(thread)
+            history = [state async for state in graph.aget_state_history(thread)]
+            return streamed, result, state.values, [state.values for state in history]
+
+        invoked = graph.invoke({"number": 1}, thread)
+        streamed = list(graph.stream({"number": 1}, thread))
+        graph.update_state(thread, {"number": 6}, "add")
+        graph.bulk_update_state(thread, updates)
+        state = graph.get_state(thread).values
+        history = [state.values for state in graph.get_state_history(thread)]
+        return invoked, streamed, state, history, asyncio.run(asynchronously())
 
     langgraph_engine.install("python")
     on_engine = call_each()
@@ -206,7 +218,7 @@ def test_unsupported_of_another_value_is_refused(monkeypatch):
 
 
 def test_what_the_engine_cannot_do_is_handed_back_and_counted_or_raises(monkeypatch):
-    monkeypatch.setattr("langgraph_engine.pregel.uncovered", lambda graph, engine: "too odd")
+    monkeypatch.setattr("langgraph_engine.dispatch.uncovered", lambda graph, engine: "too odd")
     graph = small_graph()
     langgraph_engine.install("python")
     assert graph.invoke({"number": 1}) == {"number": 2}

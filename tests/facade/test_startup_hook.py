@@ -207,7 +207,7 @@ def test_other_import_hooks_may_wrap_the_same_methods(run_python, tmp_path):
         "        spec.loader = Loader(spec.loader)\n"
         "        return spec\n"
         "sys.meta_path.insert(0, Finder())\n"
-        "import app, langgraph_engine, langgraph_engine.pregel as p\n"
+        "import app, langgraph_engine, langgraph_engine.dispatch as p\n"
         "print(app.graph.invoke({'number': 1}), langgraph_engine.stats()['native'])\n"
         "p.uncovered = lambda graph, engine: 'too odd'\n"
         "print(app.graph.invoke({'number': 1}), langgraph_engine.stats()['handed_back']['too odd'])\n"

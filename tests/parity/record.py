@@ -62,7 +62,7 @@ def _run(
     for at, step in enumerate(todo):
         before_step(at)
         out, value = _opening(step), None
-        config, watcher = _config(step, watch)
+        config, watcher = _config(step, seen, watch)
         with _overheard(app, out, watcher):
             value = step.run(seen, config, out)
         seen.results.append(value)
@@ -77,7 +77,7 @@ async def _arun(
     for at, step in enumerate(todo):
         before_step(at)
         out, value = _opening(step), None
-        config, watcher = _config(step, watch)
+        config, watcher = _config(step, seen, watch)
         with _overheard(app, out, watcher):
             value = await step.arun(seen, config, out)
         seen.results.append(value)
@@ -89,15 +89,18 @@ def _opening(step: Step) -> dict[str, Any]:
     shown = {
         field.name: freeze(getattr(step, field.name))
         for field in fields(step)
-        if field.name not in ("input", "function", "on_chunk", "options")
+        if field.name not in ("input", "function", "on_chunk", "options", "at", "before")
     }
     return {"step": type(step).__name__, "with": shown}
 
 
-def _config(step: Step, watch: str) -> tuple[dict[str, Any], Watcher | None]:
+def _config(step: Step, seen: Seen, watch: str) -> tuple[dict[str, Any], Watcher | None]:
     config = dict(step.config)
     if step.thread is not None:
         config["configurable"] = {"thread_id": step.thread, **config.get("configurable", {})}
+    if step.at is not None:
+        given = step.at.function(seen)["configurable"]
+        config["configurable"] = {**config.get("configurable", {}), **given}
     if watch != "watched":
         return config, None
     watcher = Watcher()

@@ -99,12 +99,14 @@ class Step:
     Attributes:
         input: What the call is given, or a `Later`.
         thread: The `thread_id` of the call's config; none at all if `None`.
+        at: A config from earlier steps, whose configurable is added to the call's.
         config: The rest of the call's config; a watched run adds a callback handler to it.
         options: Keyword arguments of the call.
     """
 
     input: Any = None
     thread: str | None = "thread-1"
+    at: Later | None = None
     config: Mapping[str, Any] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
 
@@ -194,12 +196,29 @@ class Update(Step):
     as_node: str | None = None
 
     def run(self, seen: Seen, config: dict[str, Any], out: dict[str, Any]) -> Any:
-        value = seen.graph.update_state(config, self.resolve(seen), as_node=self.as_node)
+        values = self.resolve(seen)
+        value = seen.graph.update_state(config, values, as_node=self.as_node, **self.options)
         out["value"] = freeze(value)
         return value
 
     async def arun(self, seen: Seen, config: dict[str, Any], out: dict[str, Any]) -> Any:
-        value = await seen.graph.aupdate_state(config, self.resolve(seen), as_node=self.as_node)
+        values = self.resolve(seen)
+        value = await seen.graph.aupdate_state(config, values, as_node=self.as_node, **self.options)
+        out["value"] = freeze(value)
+        return value
+
+
+@dataclass
+class BulkUpdate(Step):
+    """`graph.bulk_update_state(config, input)`."""
+
+    def run(self, seen: Seen, config: dict[str, Any], out: dict[str, Any]) -> Any:
+        value = seen.graph.bulk_update_state(config, self.resolve(seen))
+        out["value"] = freeze(value)
+        return value
+
+    async def arun(self, seen: Seen, config: dict[str, Any], out: dict[str, Any]) -> Any:
+        value = await seen.graph.abulk_update_state(config, self.resolve(seen))
         out["value"] = freeze(value)
         return value
 
@@ -223,15 +242,26 @@ class State(Step):
 
 @dataclass
 class History(Step):
-    """`list(graph.get_state_history(config))`."""
+    """`list(graph.get_state_history(config))`.
+
+    Attributes:
+        before: The config of an earlier snapshot, worked out from the steps before.
+    """
+
+    before: Later | None = None
+
+    def _arguments(self, seen: Seen) -> dict[str, Any]:
+        before = {} if self.before is None else {"before": self.before.function(seen)}
+        return {**self.options, **before}
 
     def run(self, seen: Seen, config: dict[str, Any], out: dict[str, Any]) -> Any:
-        value = list(seen.graph.get_state_history(config))
+        value = list(seen.graph.get_state_history(config, **self._arguments(seen)))
         out["value"] = freeze(value)
         return value
 
     async def arun(self, seen: Seen, config: dict[str, Any], out: dict[str, Any]) -> Any:
-        value = [snapshot async for snapshot in seen.graph.aget_state_history(config)]
+        history = seen.graph.aget_state_history(config, **self._arguments(seen))
+        value = [snapshot async for snapshot in history]
         out["value"] = freeze(value)
         return value
 

@@ -1,0 +1,39 @@
+"""Has an engine apply writes, and says what stock LangGraph says when it doesn't take them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from langgraph_engine.protocol import CommitRejected, Run, TaskWrites, Version
+from langgraph_engine.refusals import refusal
+
+__all__ = ["commit"]
+
+logger = logging.getLogger("langgraph")
+
+
+def commit(
+    run: Run, channels: Mapping[str, Any], writes: Sequence[TaskWrites], version: Version | None
+) -> set[str]:
+    """Apply writes; say which channels changed.
+
+    Args:
+        run: The engine's run.
+        channels: The graph's channel prototypes.
+        writes: One entry per task.
+        version: The version for channels that change, as in ``Run.commit``.
+
+    Raises:
+        InvalidUpdateError: A channel refused its writes; the run is as it was.
+    """
+    try:
+        updated, unknown = run.commit(writes, version)
+    except CommitRejected as verdict:
+        raise refusal(verdict, channels) from None
+    for name, path, channel in unknown:
+        logger.warning(
+            f"Task {name} with path {path} wrote to unknown channel {channel}, ignoring it."
+        )
+    return updated
