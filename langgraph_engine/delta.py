@@ -28,12 +28,24 @@ from langgraph.errors import ErrorCode, InvalidUpdateError, create_error_message
 from langgraph_engine import upstream
 
 if TYPE_CHECKING:
+    from langgraph_engine.compiled import CompiledGraph
     from langgraph_engine.saving import SavingLoop
 
-__all__ = ["DeltaBook", "delta_fold", "peeking"]
+__all__ = [
+    "COUNTERS",
+    "DeltaBook",
+    "advanced",
+    "delta_fold",
+    "due_by_count",
+    "overwritten_deltas",
+    "peeking",
+    "take_snapshots",
+    "touched_deltas",
+]
 
 CONF = upstream.CONF
-_COUNTERS = "counters_since_delta_snapshot"
+COUNTERS = "counters_since_delta_snapshot"
+"""Where a checkpoint's metadata holds, by channel, the updates and supersteps since its snapshot."""
 
 
 # -- folding ------------------------------------------------------------------------------------
@@ -88,6 +100,102 @@ def delta_fold(channel: DeltaChannel[Any]) -> Callable[[Any, Sequence[Any]], Any
     return fold
 
 
+# -- rules of a checkpoint ----------------------------------------------------------------------
+
+
+def touched_deltas(graph: CompiledGraph, pending: Iterable[tuple[str, str, Any]]) -> set[str]:
+    """The delta channels among those that a checkpoint's pending writes are for."""
+    return {channel for _, channel, _ in pending if channel in graph.deltas}
+
+
+def overwritten_deltas(graph: CompiledGraph, writes: Iterable[tuple[str, Any]]) -> set[str]:
+    """The delta channels among those that are given an ``Overwrite``."""
+    return {
+        channel
+        for channel, value in writes
+        if channel in graph.deltas and upstream.get_overwrite(value)[0]
+    }
+
+
+def advanced(
+    graph: CompiledGraph, counters: Mapping[str, Any] | None, updated: Iterable[str] | None
+) -> dict[str, tuple[int, int]]:
+    """By delta channel the updates and supersteps since its snapshot, one superstep later."""
+    written = frozenset(updated or ())
+    before = dict(counters or {})
+    return {
+        name: (updates + (name in written), supersteps + 1)
+        for name in graph.channels
+        if name in graph.deltas
+        for updates, supersteps in (before.get(name, (0, 0)),)
+    }
+
+
+def due_by_count(
+    graph: CompiledGraph,
+    channels: Mapping[str, Any],
+    counters: Mapping[str, Any],
+    versions: Mapping[str, Any],
+) -> set[str]:
+    """The delta channels whose last snapshot is long ago."""
+    due = set()
+    for name in graph.deltas:
+        updates, supersteps = counters.get(name, (0, 0))
+        channel: Any = graph.channels[name]
+        often = updates >= channel.snapshot_frequency
+        long_ago = supersteps >= upstream.max_supersteps_since_snapshot()
+        if name in versions and (often or long_ago) and channels[name].is_available():
+            due.add(name)
+    return due
+
+
+def take_snapshots(
+    graph: CompiledGraph,
+    channels: Mapping[str, Any],
+    due: Iterable[str],
+    checkpoint: Any,
+    stored_versions: Mapping[str, Any],
+    next_version: Callable[[Any, None], Any],
+) -> dict[str, tuple[Any, Any]]:
+    """Turn an engine's checkpoint into the one to save: of delta channels it holds snapshots at most.
+
+    Args:
+        graph: The compiled graph.
+        channels: The run's channels.
+        due: The delta channels to take snapshots of.
+        checkpoint: Changed in place.
+        stored_versions: The channels' versions in the checkpoint saved before.
+        next_version: The saver's maker of versions.
+
+    Returns:
+        Version before and after by name, for the channels that got a new one so that the snapshot is stored.
+    """
+    versions, values = checkpoint["channel_versions"], checkpoint["channel_values"]
+    # A copy, since reducers may change a value in place while the checkpoint is being saved.
+    snapshots = {
+        name: upstream.DeltaSnapshot(copy.copy(channels[name].get()))
+        for name in graph.channels
+        if name in due
+    }
+    bumped: dict[str, tuple[Any, Any]] = {}
+    for name in snapshots:
+        old = versions.get(name)
+        if old is None or old == stored_versions.get(name):
+            versions[name] = next_version(old, None)
+            bumped[name] = (old, versions[name])
+    checkpoint["versions_seen"] = upstream.mark_bumps_seen(
+        checkpoint["versions_seen"], bumped, graph.trigger_to_nodes
+    )
+    shown = {
+        name: snapshots.get(name, values.get(name))
+        for name in graph.channels
+        if name in snapshots or (name in values and name not in graph.deltas)
+    }
+    values.clear()
+    values.update(shown)
+    return bumped
+
+
 # -- keeping books ------------------------------------------------------------------------------
 
 
@@ -99,7 +207,7 @@ class DeltaBook:
     """
 
     def __init__(self, loop: SavingLoop) -> None:
-        self._channels: Mapping[str, Any] = loop.graph.channels
+        self._graph = loop.graph
         self._names = loop.graph.deltas
         self._exits = loop.durability == "exit" and loop.saves
         self.forced: set[str] = set()
@@ -121,13 +229,9 @@ class DeltaBook:
         self._marks_place = 0
         self._blank: dict[str, list[str]] = {}
 
-    def touched(self, pending: Iterable[tuple[str, str, Any]]) -> set[str]:
-        """The delta channels among those written to."""
-        return {channel for _, channel, _ in pending if channel in self._names}
-
     def with_ids(self, writes: Any) -> Any:
         """Give messages written to delta channels their ids, now that replays begin; same writes."""
-        upstream.ensure_message_ids(self._channels, writes)
+        upstream.ensure_message_ids(self._graph.channels, writes)
         return writes
 
     # -- the start of a run ---------------------------------------------------------------------
@@ -150,7 +254,7 @@ class DeltaBook:
             # Which of them go back to their tasks is known after the first superstep.
             self._to_reapply = [w for w in pending if w[0] != upstream.NULL_TASK_ID]
         else:
-            self.forced = self.touched(pending)
+            self.forced = touched_deltas(self._graph, pending)
 
     def commanded(self, writes: Iterable[tuple[str, Any]]) -> None:
         """A command wrote these, for no task."""
@@ -162,7 +266,7 @@ class DeltaBook:
         own = [write for write in writes if write[0] in self._names]
         if not own:
             return
-        self._force_overwritten(own)
+        self.forced |= overwritten_deltas(self._graph, own)
         if self._exits:
             self._written.extend((loop.step, upstream.NULL_TASK_ID, "", *write) for write in own)
         if loop.durability == "exit":
@@ -191,11 +295,11 @@ class DeltaBook:
     def superstep(self, done: Iterable[Any]) -> None:
         """A superstep's tasks are done, and about to be committed."""
         for task in done:
-            self._force_overwritten(task.writes)
+            self.forced |= overwritten_deltas(self._graph, task.writes)
         if self._to_reapply:
             # What wasn't given back belongs to a task that was dropped or ran anew.
             lost = (w for w in self._to_reapply if w[0] not in self._reapplied)
-            self.forced |= self.touched(lost)
+            self.forced |= touched_deltas(self._graph, lost)
             self._to_reapply = ()
 
     def committed(self, loop: SavingLoop) -> None:
@@ -214,68 +318,36 @@ class DeltaBook:
                 continue  # saved with the checkpoint already
             self._written.append((loop.step, task_id, loop.path_of(task_id), channel, value))
 
-    def _force_overwritten(self, writes: Iterable[tuple[str, Any]]) -> None:
-        self.forced.update(
-            channel
-            for channel, value in writes
-            if channel in self._names and upstream.get_overwrite(value)[0]
-        )
-
     # -- checkpoints ----------------------------------------------------------------------------
 
     def count(self, updated: Iterable[str] | None, before: Any, metadata: Any) -> None:
         """One more superstep: write into ``metadata`` how many there were since each snapshot."""
-        counters = dict(before.get(_COUNTERS) or {})
-        written = frozenset(updated or ())
-        metadata[_COUNTERS] = {
-            name: (updates + (name in written), supersteps + 1)
-            for name in self._names
-            for updates, supersteps in (counters.get(name, (0, 0)),)
-        }
+        metadata[COUNTERS] = advanced(self._graph, before.get(COUNTERS), updated)
 
     def _due(self, loop: SavingLoop, versions: Mapping[str, Any]) -> set[str]:
         """Channels the next checkpoint must hold a snapshot of."""
-        counters = loop.checkpoint_metadata.get(_COUNTERS) or {}
-        due = set()
-        for name in self._names:
-            updates, supersteps = counters.get(name, (0, 0))
-            often = updates >= self._channels[name].snapshot_frequency
-            long_ago = supersteps >= upstream.max_supersteps_since_snapshot()
-            if name in versions and (often or long_ago) and loop.channels[name].is_available():
-                due.add(name)
-        return due | self.forced
+        counters = loop.checkpoint_metadata.get(COUNTERS) or {}
+        return due_by_count(self._graph, loop.channels, counters, versions) | self.forced
 
     def finish(self, loop: SavingLoop, checkpoint: Any) -> None:
-        """Turn the engine's checkpoint into the one that is saved: snapshots, or nothing at all."""
-        versions, values = checkpoint["channel_versions"], checkpoint["channel_values"]
-        known = dict(versions)
+        """Turn the engine's checkpoint into the one that is saved."""
+        known = dict(checkpoint["channel_versions"])
         self._show_bumps(checkpoint)
-        due = self._due(loop, versions)
-        # A copy, since reducers may change a value in place while the checkpoint is being saved.
-        snapshots = {
-            name: upstream.DeltaSnapshot(copy.copy(loop.channels[name].get()))
-            for name in self._channels
-            if name in due
-        }
-        bumped: dict[str, tuple[Any, Any]] = {}
-        for name in snapshots:
-            old = versions.get(name)
-            if old is None or old == loop.previous_versions.get(name):
-                new = loop.checkpointer.get_next_version(old, None)  # type: ignore[union-attr]
-                bumped[name] = (old, new)
+        due = self._due(loop, checkpoint["channel_versions"])
+        bumped = take_snapshots(
+            self._graph,
+            loop.channels,
+            due,
+            checkpoint,
+            loop.previous_versions,
+            loop.checkpointer.get_next_version,  # type: ignore[union-attr]
+        )
         if bumped:
-            self._bump(loop, checkpoint, bumped, known)
-        shown = {
-            name: snapshots.get(name, values.get(name))
-            for name in self._channels
-            if name in snapshots or (name in values and name not in self._names)
-        }
-        values.clear()
-        values.update(shown)
-        counters = loop.checkpoint_metadata.pop(_COUNTERS, {})
+            self._remember(bumped, known, checkpoint["versions_seen"])
+        counters = loop.checkpoint_metadata.pop(COUNTERS, {})
         counters = {k: v for k, v in counters.items() if k not in due and v != (0, 0)}
         if counters:
-            loop.checkpoint_metadata[_COUNTERS] = counters
+            loop.checkpoint_metadata[COUNTERS] = counters
         self.forced -= due
 
     def newest_version(self, version: Any) -> Any:
@@ -283,24 +355,17 @@ class DeltaBook:
         given = [new for bumps in self._bumps.values() for new in bumps.values()]
         return version if not given else max(given if version is None else [version, *given])
 
-    def _bump(
-        self,
-        loop: SavingLoop,
-        checkpoint: Any,
-        bumped: dict[str, tuple[Any, Any]],
-        known: Mapping[str, Any],
+    def _remember(
+        self, bumped: Mapping[str, tuple[Any, Any]], known: Mapping[str, Any], seen: Any
     ) -> None:
-        before = checkpoint["versions_seen"]
-        seen = upstream.mark_bumps_seen(before, bumped, loop.graph.trigger_to_nodes)
+        """Keep what the engine doesn't know: versions that snapshots gave, and who has seen them."""
         for name, (_, new) in bumped.items():
-            checkpoint["channel_versions"][name] = new
             self._bumps.setdefault(name, {})[known.get(name)] = new
             if name not in known:
                 self._blank[name] = [node for node, entry in seen.items() if name in entry]
         if upstream.SNAPSHOT_BUMPS in seen:
             self._marks = seen[upstream.SNAPSHOT_BUMPS]
             self._marks_place = list(seen).index(upstream.SNAPSHOT_BUMPS)
-        checkpoint["versions_seen"] = seen
 
     def _show_bumps(self, checkpoint: Any) -> None:
         """The engine knows nothing of versions that snapshots gave: put them into its checkpoint."""

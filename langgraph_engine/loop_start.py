@@ -18,6 +18,7 @@ from langgraph.errors import EmptyInputError, UnknownInterruptError
 from langgraph.types import Command
 
 from langgraph_engine import upstream
+from langgraph_engine.delta import touched_deltas
 from langgraph_engine.protocol import TaskWrites
 from langgraph_engine.restoring import engine_checkpoint, replayed_channels
 from langgraph_engine.saving import SavingLoop, unsaved_id
@@ -195,7 +196,7 @@ class StartingLoop(SavingLoop):
                 self.deltas.with_ids(writes)
         carried = [(t, c, v) for t, writes in grouped.items() for c, v in writes]
         if self.deltas is not None:
-            self.deltas.forced |= self.deltas.touched(carried)
+            self.deltas.forced |= touched_deltas(self.graph, carried)
         return carried
 
     def _take_resume(self, resume: Any) -> bool:

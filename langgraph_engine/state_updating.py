@@ -25,6 +25,14 @@ from langgraph.types import StateUpdate
 
 from langgraph_engine import upstream
 from langgraph_engine.committing import commit
+from langgraph_engine.delta import (
+    COUNTERS,
+    advanced,
+    due_by_count,
+    overwritten_deltas,
+    take_snapshots,
+    touched_deltas,
+)
 from langgraph_engine.protocol import Engine, TaskWrites
 from langgraph_engine.state_dialogue import Ask, AskToWrite, Dialogue
 from langgraph_engine.state_reading import RestoredState, restored
@@ -109,8 +117,13 @@ class _Superstep:
         self.step: int = self.metadata.get("step", -1)
         self.checkpoint_config = upstream.patch_configurable(self.config, place)
         self.state = yield from restored(self.pregel, self.engine, self.saver, saved, self.step + 1)
+        # Delta channels the next checkpoint must hold a snapshot of. What is pending belongs to the child
+        # there is; what comes second isn't made from there.
+        self.forced: set[str] = set()
         if saved is not None:
             self.versions_before = saved.checkpoint["channel_versions"].copy()
+            if self.is_first:
+                self.forced = touched_deltas(self.state.graph, saved.pending_writes or ())
 
     @staticmethod
     def _only_one(updates: Sequence[StateUpdate], otherwise: str) -> None:
@@ -121,26 +134,28 @@ class _Superstep:
 
     def _finish(self) -> Dialogue[RunnableConfig]:
         """Leave nothing to run: keep what finished tasks have written, drop the others."""
+        changed: set[str] = set()
         if self.saved is not None:
             tasks = self.state.plan()
             if writes := self.state.input_writes():
-                self._commit(writes)
+                changed |= self._commit(writes)
             finished = self.state.finished_writes()
-            self._commit(
+            changed |= self._commit(
                 [TaskWrites(t.path, t.name, finished.get(t.id, ()), t.triggers) for t in tasks]
             )
-        return (yield from self._put("update", self.step + 1, clock_seq=self.step))
+        return (yield from self._put("update", self.step + 1, changed, clock_seq=self.step))
 
     def _take_input(self, values: Any) -> Dialogue[RunnableConfig]:
         writes = deque(upstream.map_input(self.pregel.input_channels, values))
         if not writes:
             raise InvalidUpdateError(f"Received no input writes for {self.pregel.input_channels}")
         task_id = str(uuid5(UUID(self.state.checkpoint_id), upstream.INPUT))
-        if (yield from self._is_recorded()):
+        if (yield from self._is_recorded(writes)):
             yield Ask(self.saver, "put_writes", self.checkpoint_config, list(writes), task_id)
-        self._commit([TaskWrites((), upstream.INPUT, writes, ())])
+        changed = self._commit([TaskWrites((), upstream.INPUT, writes, ())])
+        self.forced |= overwritten_deltas(self.state.graph, writes)
         step = -1 if self.metadata.get("step") is None else self.step + 1
-        return (yield from self._put("input", step))
+        return (yield from self._put("input", step, changed))
 
     def _copy(self, values: Any) -> Dialogue[RunnableConfig]:
         """Save the same state once more, beside the checkpoint; then apply updates to the copy."""
@@ -151,6 +166,8 @@ class _Superstep:
             upstream.copy_checkpoint(saved.checkpoint), None, self.step
         )
         metadata: Any = {"source": "fork", "step": self.step + 1, **self._parents()}
+        if COUNTERS in saved.metadata:
+            metadata[COUNTERS] = self.metadata[COUNTERS]
         config = yield Ask(
             self.saver,
             "put",
@@ -197,14 +214,17 @@ class _Superstep:
             )
             tasks.append((task_id, task))
             yield from self._run_writers(task_id, task, values)
-        if (yield from self._is_recorded()):
+        written = [write for _, task in tasks for write in task.writes]
+        self.forced |= overwritten_deltas(self.state.graph, written)
+        if (yield from self._is_recorded(*(task.writes for _, task in tasks))):
             for task_id, task in tasks:
                 writes = [write for write in task.writes if write[0] != upstream.PUSH]
                 if writes:
                     path = path_text(task.path)
                     yield AskToWrite(self.saver, self.checkpoint_config, writes, task_id, path)
         self._commit([TaskWrites(t.path, t.name, t.writes, t.triggers) for _, t in tasks])
-        config = yield from self._put("update", self.step + 1)
+        changed = {channel for channel, _ in written if channel != upstream.PUSH}
+        config = yield from self._put("update", self.step + 1, changed)
         for task_id, task in tasks:
             if pushes := [write for write in task.writes if write[0] == upstream.PUSH]:
                 yield Ask(self.saver, "put_writes", config, pushes, task_id)
@@ -259,16 +279,20 @@ class _Superstep:
 
     # -- saving ---------------------------------------------------------------------------------
 
-    def _commit(self, writes: Sequence[TaskWrites]) -> None:
+    def _commit(self, writes: Sequence[TaskWrites]) -> set[str]:
         run = self.state.run
         version = self.saver.get_next_version(run.max_version(), None)
-        commit(run, self.state.graph.channels, writes, version)
+        return commit(run, self.state.graph.channels, writes, version)
 
-    def _is_recorded(self) -> Dialogue[bool]:
-        """Whether writes are saved with the checkpoint they build on.
+    def _is_recorded(self, *writes: Any) -> Dialogue[bool]:
+        """Whether writes are saved with the checkpoint they build on; gives their messages ids.
 
-        Other branches of the thread may have grown from a checkpoint the thread has moved past.
+        Other branches of the thread may have grown from a checkpoint the thread has moved past. They
+        would replay the writes, so snapshots take their place.
         """
+        graph = self.state.graph
+        for one_tasks in writes:
+            upstream.ensure_message_ids(graph.channels, one_tasks)
         if self.saved is None:
             return False
         if not self.is_first:
@@ -276,23 +300,43 @@ class _Superstep:
         moved_past = yield Ask(
             upstream, "checkpoint_superseded", self.saver, self.config, self.saved
         )
+        if moved_past:
+            self.forced.update(c for some in writes for c, _ in some if c in graph.deltas)
         return not moved_past
 
     def _parents(self) -> dict[str, Any]:
         return {"parents": self.metadata.get("parents", {})}
 
     def _put(
-        self, source: str, step: int, *, clock_seq: int | None = None
+        self, source: str, step: int, changed: set[str], *, clock_seq: int | None = None
     ) -> Dialogue[RunnableConfig]:
         """Save the run's state as the next checkpoint."""
         checkpoint_id = str(upstream.uuid6(clock_seq=step if clock_seq is None else clock_seq))
         checkpoint = self.state.run.checkpoint(checkpoint_id, upstream.utc_now_iso(), None)
+        metadata: Any = {"source": source, "step": step, **self._parents()}
+        if self.state.graph.deltas:
+            self._take_snapshots(checkpoint, metadata, changed)
         config: RunnableConfig = yield Ask(
             self.saver,
             "put",
             self.checkpoint_config,
             checkpoint,
-            {"source": source, "step": step, **self._parents()},
+            metadata,
             upstream.get_new_channel_versions(self.versions_before, checkpoint["channel_versions"]),
         )
         return upstream.patch_checkpoint_map(config, None if self.saved is None else self.metadata)
+
+    def _take_snapshots(self, checkpoint: Any, metadata: Any, changed: set[str]) -> None:
+        """Leave no more of delta channels in a checkpoint than the snapshots it must hold."""
+        graph, channels = self.state.graph, self.state.channels
+        versions = checkpoint["channel_versions"]
+        if self.saved is None:
+            due = {k for k in graph.deltas if k in versions and channels[k].is_available()}
+        else:
+            counters = advanced(graph, self.metadata.get(COUNTERS), changed)
+            due = due_by_count(graph, channels, counters, versions) | self.forced
+            left = {k: v for k, v in counters.items() if k not in due and v != (0, 0)}
+            if left:
+                metadata[COUNTERS] = left
+        next_version = self.saver.get_next_version
+        take_snapshots(graph, channels, due, checkpoint, self.versions_before, next_version)
