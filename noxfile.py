@@ -31,7 +31,15 @@ ROOT = Path(__file__).parent
 BACKENDS = ROOT / "backends"
 SUPPORTED = ("3.10", "3.11", "3.12", "3.13")
 MAIN = "3.11"
-TEST_TOOLS = ("pytest>=8", "pytest-timeout", "pytest-xdist", "hypothesis>=6.100", "hatchling>=1.24")
+TEST_TOOLS = (
+    "anyio>=4",  # runs are cancelled through its scopes
+    "hatchling>=1.24",
+    "hypothesis>=6.100",
+    "langgraph-checkpoint-sqlite>=3",  # threads are handed over in a file, too
+    "pytest>=8",
+    "pytest-timeout",
+    "pytest-xdist",
+)
 LINTER = "ruff>=0.12"
 TYPE_CHECKER = "mypy>=1.14"
 BUILDER = "maturin>=1.9,<2"

@@ -196,14 +196,15 @@ def _await_calls(futures: Any, failure: Exception | None) -> Iterator[None]:
         failed.set_exception(failure)
         futures.done.add(failed)
         futures.failed.add(failed)
-    while futures:
+    while futures and not upstream.should_stop_others(futures.failed):
         done, _ = concurrent.futures.wait(futures, return_when=concurrent.futures.FIRST_COMPLETED)
         for future in done:
             futures.pop(future)
         if upstream.should_stop_others(done):
             break
         yield
-    futures.event.wait()
+    if not upstream.should_stop_others(futures.failed):
+        futures.event.wait()
     yield
     upstream.raise_first_failure(futures.done.union(futures))
 
@@ -330,13 +331,14 @@ async def _aawait_calls(futures: Any, failure: Exception | None) -> AsyncIterato
         failed.set_exception(failure)
         futures.done.add(failed)
         futures.failed.add(failed)
-    while futures:
+    while futures and not upstream.should_stop_others(futures.failed):
         done, _ = await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
         for future in done:
             futures.pop(future)
         if upstream.should_stop_others(done):
             break
         yield
-    await futures.event.wait()
+    if not upstream.should_stop_others(futures.failed):
+        await futures.event.wait()
     yield
     upstream.raise_first_failure(futures.done.union(futures), timeout_exc_cls=asyncio.TimeoutError)

@@ -70,12 +70,15 @@ async def afinal_state(
                 await _emit_lifecycle(call, loop)
             loop.use_astream = _streams_elsewhere(root.manager)
             _prepare_runner(call, loop, None, put)
+            # With something to wait for beside it, LangGraph's runner lets the failure of a task
+            # that runs alone stop the calls it made; without, it waits for them.
+            waiter = loop.event_loop.create_future if call.waits_for_stream else None
             waits = call.durability_mode == "sync"
             while loop.tick():
                 if loop.live:
                     await arun_quietly(loop)
                 else:
-                    async for _ in await _run_tasks(call, loop, None):
+                    async for _ in await _run_tasks(call, loop, waiter):
                         pass
                 loop.after_tick()
                 if loop.lifecycle_events:

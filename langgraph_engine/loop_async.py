@@ -217,7 +217,7 @@ class AsyncLoop(Loop):
         # Saving goes on when the caller is cancelled; the exception carries the task that does it.
         closing = asyncio.create_task(self._close(exc_type, error, traceback))
         try:
-            return await closing
+            return await asyncio.shield(closing)
         except asyncio.CancelledError as cancelled:
             cancelled.args = (*cancelled.args, closing)
             raise
