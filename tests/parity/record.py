@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 # Run ids are random in langchain-core itself, and a chat model makes message ids of them.
 _RUN_ID = re.compile(r"(?<=lc_run--)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_ANY_ID = re.compile(r"(?<![0-9a-f])[0-9a-f]{8}(?:-?[0-9a-f]{4}){3}-?[0-9a-f]{12}(?![0-9a-f])")
+ANY_ID = re.compile(r"(?<![0-9a-f])[0-9a-f]{8}(?:-?[0-9a-f]{4}){3}-?[0-9a-f]{12}(?![0-9a-f])")
 
 
 def record(
@@ -52,7 +52,7 @@ def record(
     exact = isinstance(getattr(seen.graph, "checkpointer", None), BaseCheckpointSaver)
     if getattr(app, "ids", None) == "numbered":
         exact = False
-    return _with_ids_numbered(trace, _RUN_ID if exact else _ANY_ID)
+    return with_ids_numbered(trace, _RUN_ID if exact else ANY_ID)
 
 
 def _run(
@@ -213,7 +213,7 @@ def _as_written(value: Any) -> Any:
     return {key: _as_written(item) for key, item in value.items()}
 
 
-def _with_ids_numbered(trace: dict[str, Any], pattern: re.Pattern[str]) -> dict[str, Any]:
+def with_ids_numbered(trace: dict[str, Any], pattern: re.Pattern[str]) -> dict[str, Any]:
     """The trace with ids replaced by numbers, in the order they are first seen.
 
     Without a saver no checkpoint is stored, so neither checkpoint ids nor the task ids made of them
