@@ -77,8 +77,12 @@ class AsyncLoop(Loop):
         return self._executor.submit(function, *args, **kwargs)
 
     async def _close_executor(self, *error: Any) -> bool | None:
-        if self._executor is not None:
-            await self._executor.__aexit__(*error)
+        executor = self._executor
+        if executor is not None:
+            await executor.__aexit__(*error)
+            # What ended just now may have had something to save.
+            while saving := [task for task in executor.tasks if not task.done()]:
+                await asyncio.wait(saving)
         return None
 
     def run_in_context(self, awaitable: Any, context: Context) -> Any:

@@ -165,6 +165,19 @@ class SlowSaver(InMemorySaver):
         return await super().aput(config, checkpoint, metadata, new_versions)
 
 
+class PonderingSaver(InMemorySaver):
+    """Takes a few turns of the event loop to save what a node wrote."""
+
+    at_work = 0
+
+    async def aput_writes(self, *args: Any) -> None:
+        self.at_work += 1
+        for _ in range(5):
+            await asyncio.sleep(0)
+        await super().aput_writes(*args)
+        self.at_work -= 1
+
+
 # -- endings from a thread ---------------------------------------------------------------------------
 
 
@@ -393,6 +406,13 @@ async def _cancelled_while_saving(config: Any) -> None:
     run.cancel()
     with pytest.raises(asyncio.CancelledError):
         await run
+
+
+@_ending
+async def _cancelled_with_something_to_save(config: Any) -> None:
+    saver = PonderingSaver()
+    await _cancelled(_graph(_waits, _waits).copy({"checkpointer": saver}), config, nodes=2)
+    assert saver.at_work == 0
 
 
 @_ending

@@ -125,7 +125,13 @@ class Thread:
     async def _ainvoke(self, input: Any, dies: bool) -> Any:
         async with self._aopen(self._file) as saver:
             graph = self._make(saver, self._perhaps_die(dies))
-            return await graph.ainvoke(input, THREAD, durability="sync")
+            try:
+                return await graph.ainvoke(input, THREAD, durability="sync")
+            finally:
+                # Stock doesn't wait for its last writes when a run is killed.
+                left = asyncio.all_tasks() - {asyncio.current_task()}
+                if left:
+                    await asyncio.wait(left)
 
     def _perhaps_die(self, dies: bool) -> Callable[[], None]:
         def perhaps_die() -> None:
