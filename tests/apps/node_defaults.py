@@ -23,7 +23,7 @@ def build(env: Env) -> Any:
             tries.append(1)
             env.note(name, len(tries))
             if len(tries) <= state["fail"]:
-                raise OSError(f"{name} failed")
+                raise ConnectionError(f"{name} failed")
             tries.clear()
             return {"log": [name]}
 
