@@ -314,15 +314,21 @@ def upstream(session: nox.Session, engine: str, mode: str) -> None:
     """LangGraph's own test suite on one engine; arguments go to tests/upstream/run.py."""
     need_toolchain_for(session, engine)
     install(session, "-r", "tests/upstream/requirements.txt", cffi=False)
-    command = ["-m", "tests.upstream.run", "--engine", engine, "--unsupported", mode]
-    session.run("python", *command, *session.posargs)
+    run_upstream(session, "--engine", engine, "--unsupported", mode)
 
 
 @nox.session(python=DEFAULT)
 def upstream_stock(session: nox.Session) -> None:
     """LangGraph's own test suite on stock LangGraph: what the engines are compared with."""
     install(session, "-r", "tests/upstream/requirements.txt", cffi=False)
-    session.run("python", "-m", "tests.upstream.run", *session.posargs)
+    run_upstream(session)
+
+
+def run_upstream(session: nox.Session, *options: str) -> None:
+    """Run LangGraph's suite, with Postgres and Redis unless the command line says otherwise."""
+    command = ["-m", "tests.upstream.run", "--services", "auto", *options, *session.posargs]
+    # Time to stop the servers after Ctrl-C.
+    session.run("python", *command, interrupt_timeout=30, terminate_timeout=30)
 
 
 @nox.session(python=DEFAULT)

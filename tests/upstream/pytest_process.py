@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,10 @@ OTHERS = ("LANGSMITH_", "LANGCHAIN_", "LANGGRAPH_", "PYTEST_", "PYTHON", "UPSTRE
 
 @dataclass(frozen=True)
 class Settings:
-    """What every pytest process of one run has in common."""
+    """What every pytest process of one run has in common.
+
+    ``services`` are the variables that tell the suite which servers there are.
+    """
 
     suite: Path
     engine: str
@@ -30,6 +33,7 @@ class Settings:
     timeout: int
     stall: int
     hash_seed: int
+    services: Mapping[str, str]
 
 
 def run(
@@ -76,7 +80,7 @@ def _arguments(settings: Settings, workers: int) -> list[str]:
 def _environment(settings: Settings, lines: Path) -> dict[str, str]:
     environment = {k: v for k, v in os.environ.items() if not k.startswith(OTHERS)}
     environment |= {
-        "NO_DOCKER": "true",
+        **settings.services,
         "PYTHONPATH": str(PLUGIN),
         "PYTHONDONTWRITEBYTECODE": "1",
         # Stock LangGraph's order of some writes follows the order of sets of strings.

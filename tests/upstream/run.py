@@ -3,8 +3,9 @@
     python -m tests.upstream.run --engine python --unsupported raise
 
 The suite is the one in the source distribution of the LangGraph that is installed, downloaded when
-first needed and never copied into this repository. It runs in its no-docker mode: with the memory
-and SQLite savers, stores and caches. (Postgres and Redis are not started by this program yet.)
+first needed and never copied into this repository. With ``--services auto`` Postgres and Redis are started
+for it (see ``services.py``); otherwise, or where they can't be had, it runs in its no-docker mode, with the
+memory and SQLite savers, stores and caches.
 
 A run is judged by stored lists of test ids (see ``baseline.py``):
 
@@ -14,7 +15,8 @@ A run is judged by stored lists of test ids (see ``baseline.py``):
   mode a run the engine doesn't cover is an error, so nothing may be handed back.
 
 If a test fails such a check, the file it is in is run once more, in order and with nothing beside it,
-before the verdict: a few tests of the suite measure time. ``--update`` makes what passes now the list to keep.
+before the verdict: a few tests of the suite measure time. ``--update`` makes what passes now the list to keep;
+runs with services have lists of their own, in ``with-services/``.
 """
 
 from __future__ import annotations
@@ -22,9 +24,10 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
-from tests.upstream import baseline, pytest_process, report
+from tests.upstream import baseline, pytest_process, report, services
 from tests.upstream.suite import installed_version, unpacked_suite
 
 STOCK = "langgraph"
@@ -41,6 +44,24 @@ def main(argv: list[str] | None = None) -> int:
     partial = bool(args.paths or args.k)
     if args.update and partial:
         parser.error("--update needs the whole suite: leave out -k and the paths")
+    with ExitStack() as stack:
+        args.with_services = None
+        if args.services == "auto":
+            args.with_services = _start_services(stack)
+        return _run(args, partial=partial)
+
+
+def _start_services(stack: ExitStack) -> services.Services | None:
+    try:
+        running = stack.enter_context(services.started())
+    except services.ServicesUnavailableError as why:
+        print(f"NO SERVICES, so the suite's no-docker mode: {why}")
+        return None
+    print(f"Postgres on port {running.postgres_port}, Redis on port {running.redis_port}")
+    return running
+
+
+def _run(args: argparse.Namespace, *, partial: bool) -> int:
     settings = pytest_process.Settings(
         suite=unpacked_suite(),
         engine=args.engine,
@@ -48,6 +69,7 @@ def main(argv: list[str] | None = None) -> int:
         timeout=args.timeout,
         stall=max(3 * args.timeout, 300),
         hash_seed=args.hash_seed,
+        services=args.with_services.environment() if args.with_services else {"NO_DOCKER": "true"},
     )
     title = _title(args)
     print(f"LangGraph {installed_version()}'s tests on {title}, Python {baseline.PYTHON}")
@@ -62,7 +84,8 @@ def main(argv: list[str] | None = None) -> int:
     seconds = time.monotonic() - started
 
     tally = report.Tally.of(results)
-    file = Path(args.json or f"upstream-{_slug(args)}.json")
+    kind = "-services" if args.with_services else ""
+    file = Path(args.json or f"upstream-{_slug(args)}{kind}.json")
     about = {"langgraph": installed_version(), "python": sys.version.split()[0]}
     about |= {"engine": args.engine, "mode": args.unsupported, "seconds": round(seconds, 1)}
     report.write(file, results, about)
@@ -86,6 +109,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--workers", type=int, default=2, help="0: in one process; default 2")
     parser.add_argument("--timeout", type=int, default=120, help="seconds a test may take")
     parser.add_argument("--hash-seed", type=int, default=0, help="PYTHONHASHSEED of the run")
+    parser.add_argument(
+        "--services",
+        choices=("auto", "none"),
+        default="none",
+        help="Postgres and Redis; default none",
+    )
     parser.add_argument("--json", metavar="FILE", help="default: upstream-<engine>-<mode>.json")
     parser.add_argument("--update", action="store_true", help="store what passes as the new list")
     parser.add_argument("--allow-loss", action="store_true", help="let --update drop tests")
@@ -97,16 +126,25 @@ def _slug(args: argparse.Namespace) -> str:
 
 
 def _title(args: argparse.Namespace) -> str:
-    return "stock" if args.engine == STOCK else f"{args.engine} in {args.unsupported} mode"
+    title = "stock" if args.engine == STOCK else f"{args.engine} in {args.unsupported} mode"
+    return f"{title} with services" if args.with_services else title
 
 
 def _list_name(args: argparse.Namespace) -> str:
-    return PASSING_ON_STOCK if args.engine == STOCK else f"passing-{_slug(args)}"
+    return _stock_list(args) if args.engine == STOCK else _folder(args) + f"passing-{_slug(args)}"
+
+
+def _stock_list(args: argparse.Namespace) -> str:
+    return _folder(args) + PASSING_ON_STOCK
+
+
+def _folder(args: argparse.Namespace) -> str:
+    return "with-services/" if args.with_services else ""
 
 
 def _unexpected(args: argparse.Namespace, results: dict[str, report.Result]) -> list[str]:
     """Tests that some list says should have passed, and that didn't."""
-    lists = [baseline.load(_list_name(args)), baseline.load(PASSING_ON_STOCK)]
+    lists = [baseline.load(_list_name(args)), baseline.load(_stock_list(args))]
     return [
         test
         for test in _not_passed(results)
@@ -134,7 +172,7 @@ def _verdict(
         failures.append(f"{len(lost)} tests listed as passing no longer pass{_listing(lost)}")
     if must and not partial:
         failures += _shrunk(must, results)
-    stock = baseline.load(PASSING_ON_STOCK)
+    stock = baseline.load(_stock_list(args))
     if stock is None or args.engine == STOCK:
         return failures
     exempt = [test for test in not_passed if _is_exempt(test)]
@@ -179,8 +217,9 @@ def _update(args: argparse.Namespace, results: dict[str, report.Result]) -> int:
     baseline.store(name, passed, failed)
     print(f"{name}: {len(passed)} tests")
     if args.engine == STOCK:
-        baseline.store(FAILING_ON_STOCK, failed, passed)
-        print(f"{FAILING_ON_STOCK}: {len(failed)} tests")
+        failing = _folder(args) + FAILING_ON_STOCK
+        baseline.store(failing, failed, passed)
+        print(f"{failing}: {len(failed)} tests")
     return 0
 
 

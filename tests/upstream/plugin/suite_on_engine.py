@@ -6,12 +6,15 @@ this repository but ``langgraph_engine`` itself. It is told what to do by enviro
 * ``UPSTREAM_ENGINE`` and ``UPSTREAM_UNSUPPORTED``: what to install; ``langgraph`` installs nothing.
 * ``UPSTREAM_REPORT``: the file that gets one JSON object a line, in order of events:
   ``{"start": id}`` when a test starts, and one report per phase of it (see ``_line``).
+* ``UPSTREAM_POSTGRES_URI`` and ``UPSTREAM_REDIS_PORT``, if there are servers: where they answer. The suite
+  names the ports that its own containers would have.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -20,6 +23,9 @@ ENGINE = os.environ["UPSTREAM_ENGINE"]
 UNSUPPORTED = os.environ["UPSTREAM_UNSUPPORTED"]
 HANDED_BACK, NATIVE = "handed_back", "native"
 TRACE_LIMIT = 6000
+POSTGRES_URI = os.environ.get("UPSTREAM_POSTGRES_URI")
+REDIS_PORT = os.environ.get("UPSTREAM_REDIS_PORT")
+REDIS_PORT_OF_THE_SUITE = 6379
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -28,6 +34,8 @@ def pytest_configure(config: pytest.Config) -> None:
         import langgraph_engine
 
         langgraph_engine.install(ENGINE, unsupported=UNSUPPORTED)
+    if REDIS_PORT:
+        _redirect_redis(int(REDIS_PORT))
     # Under xdist every worker comes through here too; only the process the reports meet in writes.
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(_Writer(Path(os.environ["UPSTREAM_REPORT"])))
@@ -40,6 +48,30 @@ def _refuse_langgraph_of_the_unpacked_suite(root: Path) -> None:
     if origin.is_relative_to(root.resolve()):
         msg = f"the suite would test its own copy of LangGraph at {origin}, not the installed one"
         raise pytest.UsageError(msg)
+
+
+def _redirect_redis(ours: int) -> None:
+    import redis
+
+    connect = redis.Redis.__init__
+
+    def connect_to_ours(self, host="localhost", port=REDIS_PORT_OF_THE_SUITE, *args, **kwargs):
+        connect(self, host, ours if port == REDIS_PORT_OF_THE_SUITE else port, *args, **kwargs)
+
+    redis.Redis.__init__ = connect_to_ours
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Point the suite's own modules at our Postgres: they look the URI up when a test starts."""
+    if not POSTGRES_URI or not session.items:
+        return
+    name = "DEFAULT_POSTGRES_URI"
+    suite = [module for key, module in sys.modules.items() if key.split(".")[0] == "tests"]
+    pointing = [module for module in suite if hasattr(module, name)]
+    if not pointing:
+        raise pytest.UsageError(f"no module of the suite has a {name} to point at our Postgres")
+    for module in pointing:
+        setattr(module, name, POSTGRES_URI)
 
 
 @pytest.hookimpl(wrapper=True)
