@@ -10,7 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tests.upstream import report
@@ -24,7 +24,7 @@ OTHERS = ("LANGSMITH_", "LANGCHAIN_", "LANGGRAPH_", "PYTEST_", "PYTHON", "UPSTRE
 class Settings:
     """What every pytest process of one run has in common.
 
-    ``services`` are the variables that tell the suite which servers there are.
+    ``order_seed`` shuffles the tests, None leaves them in order. ``services`` are the variables that tell the suite which servers there are.
     """
 
     suite: Path
@@ -33,6 +33,7 @@ class Settings:
     timeout: int
     stall: int
     hash_seed: int
+    order_seed: int | None
     services: Mapping[str, str]
 
 
@@ -89,6 +90,8 @@ def _environment(settings: Settings, lines: Path) -> dict[str, str]:
         "UPSTREAM_UNSUPPORTED": settings.unsupported,
         "UPSTREAM_REPORT": str(lines),
     }
+    if settings.order_seed is not None:
+        environment["UPSTREAM_ORDER_SEED"] = str(settings.order_seed)
     if settings.engine != "langgraph":
         environment["LANGGRAPH_ENGINE"] = settings.engine
         environment["LANGGRAPH_ENGINE_UNSUPPORTED"] = settings.unsupported
@@ -131,7 +134,7 @@ def retry(
     """
     doubted = list(doubted)
     files = dict.fromkeys(test.split("::", 1)[0] for test in doubted)
-    again = run(settings, list(files), options=options, workers=0)
+    again = run(replace(settings, order_seed=None), list(files), options=options, workers=0)
     passed = {test: again[test] for test in doubted if test in again and _has_passed(again[test])}
     for result in passed.values():
         result.retried = True

@@ -17,11 +17,18 @@ A run is judged by stored lists of test ids (see ``baseline.py``):
 If a test fails such a check, the file it is in is run once more, in order and with nothing beside it,
 before the verdict: a few tests of the suite measure time. ``--update`` makes what passes now the list to keep;
 runs with services have lists of their own, in ``with-services/``.
+
+Three times in a row, each in another order::
+
+    python -m tests.upstream.run --engine rust --unsupported raise --random-order 7 --runs 3
+
+The seeds are 7, 8 and 9; ``--random-order`` alone draws one, and prints it. Runs that end differently are a failure.
 """
 
 from __future__ import annotations
 
 import argparse
+import random
 import sys
 import time
 from contextlib import ExitStack
@@ -34,6 +41,7 @@ STOCK = "langgraph"
 PASSING_ON_STOCK, FAILING_ON_STOCK = "passing-on-stock", "failing-on-stock"
 MOST_RETRIES = 60
 GROUPS_SHOWN = 20
+ANY_SEED = -1
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -42,13 +50,13 @@ def main(argv: list[str] | None = None) -> int:
     parser = _parser()
     args = parser.parse_args(argv)
     partial = bool(args.paths or args.k)
-    if args.update and partial:
-        parser.error("--update needs the whole suite: leave out -k and the paths")
+    if args.update and (partial or args.runs > 1 or args.random_order is not None):
+        parser.error("--update needs the whole suite once, in order: leave out what makes it less")
     with ExitStack() as stack:
         args.with_services = None
         if args.services == "auto":
             args.with_services = _start_services(stack)
-        return _run(args, partial=partial)
+        return _runs(args, partial=partial)
 
 
 def _start_services(stack: ExitStack) -> services.Services | None:
@@ -61,7 +69,31 @@ def _start_services(stack: ExitStack) -> services.Services | None:
     return running
 
 
-def _run(args: argparse.Namespace, *, partial: bool) -> int:
+def _runs(args: argparse.Namespace, *, partial: bool) -> int:
+    """Run the suite as often as asked; 0 if every run is good enough and all end the same."""
+    if args.random_order == ANY_SEED:
+        args.random_order = random.SystemRandom().randrange(10**6)
+    codes, endings = [], []
+    for number in range(args.runs):
+        seed = None if args.random_order is None else args.random_order + number
+        code, results = _run(args, seed, partial=partial)
+        codes.append(code)
+        endings.append({test: result.outcome for test, result in results.items()})
+        if args.runs > 1:
+            print(
+                f"run {number + 1} of {args.runs}: {'good' if code == 0 else 'NOT good enough'}\n"
+            )
+    differing = {t for ending in endings for t, how in ending.items() if endings[0].get(t) != how}
+    if differing:
+        print(f"FAILED: {len(differing)} tests ended differently{_listing(list(differing))}")
+    elif args.runs > 1:
+        print(f"{args.runs} runs: every test ended the same")
+    return 1 if differing else max(codes)
+
+
+def _run(
+    args: argparse.Namespace, seed: int | None, *, partial: bool
+) -> tuple[int, dict[str, report.Result]]:
     settings = pytest_process.Settings(
         suite=unpacked_suite(),
         engine=args.engine,
@@ -69,10 +101,12 @@ def _run(args: argparse.Namespace, *, partial: bool) -> int:
         timeout=args.timeout,
         stall=max(3 * args.timeout, 300),
         hash_seed=args.hash_seed,
+        order_seed=seed,
         services=args.with_services.environment() if args.with_services else {"NO_DOCKER": "true"},
     )
     title = _title(args)
-    print(f"LangGraph {installed_version()}'s tests on {title}, Python {baseline.PYTHON}")
+    order = "" if seed is None else f", in random order (--random-order {seed})"
+    print(f"LangGraph {installed_version()}'s tests on {title}, Python {baseline.PYTHON}{order}")
     started = time.monotonic()
     options = ["-k", args.k] if args.k else []
     paths = args.paths or ["tests"]
@@ -95,8 +129,8 @@ def _run(args: argparse.Namespace, *, partial: bool) -> int:
     for failure in failures:
         print(f"FAILED: {failure}")
     if args.update:
-        return _update(args, results)
-    return 1 if failures else 0
+        return _update(args, results), results
+    return 1 if failures else 0, results
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -115,6 +149,15 @@ def _parser() -> argparse.ArgumentParser:
         default="none",
         help="Postgres and Redis; default none",
     )
+    parser.add_argument(
+        "--random-order",
+        type=int,
+        nargs="?",
+        const=ANY_SEED,
+        metavar="SEED",
+        help="shuffle the tests",
+    )
+    parser.add_argument("--runs", type=int, default=1, help="how many times in a row; default 1")
     parser.add_argument("--json", metavar="FILE", help="default: upstream-<engine>-<mode>.json")
     parser.add_argument("--update", action="store_true", help="store what passes as the new list")
     parser.add_argument("--allow-loss", action="store_true", help="let --update drop tests")

@@ -8,12 +8,14 @@ this repository but ``langgraph_engine`` itself. It is told what to do by enviro
   ``{"start": id}`` when a test starts, and one report per phase of it (see ``_line``).
 * ``UPSTREAM_POSTGRES_URI`` and ``UPSTREAM_REDIS_PORT``, if there are servers: where they answer. The suite
   names the ports that its own containers would have.
+* ``UPSTREAM_ORDER_SEED``: shuffles the tests, the same way in every xdist worker.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import random
 import sys
 from pathlib import Path
 
@@ -26,6 +28,7 @@ TRACE_LIMIT = 6000
 POSTGRES_URI = os.environ.get("UPSTREAM_POSTGRES_URI")
 REDIS_PORT = os.environ.get("UPSTREAM_REDIS_PORT")
 REDIS_PORT_OF_THE_SUITE = 6379
+ORDER_SEED = os.environ.get("UPSTREAM_ORDER_SEED")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -59,6 +62,12 @@ def _redirect_redis(ours: int) -> None:
         connect(self, host, ours if port == REDIS_PORT_OF_THE_SUITE else port, *args, **kwargs)
 
     redis.Redis.__init__ = connect_to_ours
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if ORDER_SEED is not None:
+        random.Random(int(ORDER_SEED)).shuffle(items)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
