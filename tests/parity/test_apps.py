@@ -64,7 +64,7 @@ def test_app_raises_what_it_says(stock_case: Case, recorded: Recorded) -> None:
 
 
 def test_corpus_is_large_enough() -> None:
-    assert len(app_names()) >= 100
+    assert len(app_names()) >= 120
 
 
 @pytest.mark.parametrize("app", app_names())
