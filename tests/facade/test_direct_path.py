@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import operator
-import sys
 import weakref
 from collections.abc import Iterator
 from typing import Annotated, Any, TypedDict
@@ -74,9 +73,7 @@ def test_invoke_goes_through_a_stream_that_was_wrapped() -> None:
     assert streamed
 
 
-@pytest.mark.skipif(
-    sys.version_info < (3, 11), reason="Python 3.10 carries no config into a node's coroutine"
-)
+@pytest.mark.config_in_coroutines
 def test_a_task_nobody_waits_for_is_run() -> None:
     log: list[int] = []
 

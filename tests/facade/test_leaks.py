@@ -44,12 +44,19 @@ PATIENCE = 5.0
 
 SYNC: dict[str, Callable[[Any], None]] = {}
 ASYNC: dict[str, Callable[[Any], Awaitable[None]]] = {}
+LOOKS_AT_ITS_CONFIG: set[str] = set()
+"""Endings whose coroutines look at their config, which Python 3.10 doesn't carry into them."""
 
 
 def _ending(function: Any) -> Any:
     """Registers a way for one run to end; it is called with the run's config."""
     kind = ASYNC if asyncio.iscoroutinefunction(function) else SYNC
     kind[function.__name__.strip("_")] = function
+    return function
+
+
+def _looks_at_its_config(function: Any) -> Any:
+    LOOKS_AT_ITS_CONFIG.add(function.__name__.strip("_"))
     return function
 
 
@@ -359,8 +366,11 @@ def _wait_is_interrupted_at_the_keyboard(config: Any) -> None:
 
 async def _until_running(count: int = 1) -> None:
     # The nodes of a run start at any of its turns.
-    while running < count:  # noqa: ASYNC110
+    turns = 100_000  # more than any run takes: the loop ends if they never start
+    while running < count and turns:  # noqa: ASYNC110
         await asyncio.sleep(0)
+        turns -= 1
+    assert running >= count
 
 
 async def _cancelled(graph: Any, config: Any, nodes: int = 1, times: int = 1) -> None:
@@ -491,6 +501,7 @@ async def _plain_node_fails_in_a_thread(config: Any) -> None:
 
 
 @_ending
+@_looks_at_its_config
 async def _interrupted_while_others_wait(config: Any) -> None:
     async def asks(state: Seen) -> Seen:
         return {"seen": [interrupt("?")]}
@@ -530,6 +541,7 @@ async def _node_times_out(config: Any) -> None:
 
 
 @_ending
+@_looks_at_its_config
 async def _async_task_cancelled(config: Any) -> None:
     waiting = task(_waits)
 
@@ -541,6 +553,7 @@ async def _async_task_cancelled(config: Any) -> None:
 
 
 @_ending
+@_looks_at_its_config
 async def _async_task_fails(config: Any) -> None:
     waiting, failing = task(_waits), task(_afails)
 
@@ -595,7 +608,13 @@ def test_a_run_from_a_thread_leaves_nothing(ending: str, config: dict[str, Any])
     _nothing_is_left(make_runs)
 
 
-@pytest.mark.parametrize("ending", ASYNC)
+def _possible_here(ending: str) -> Any:
+    if ending not in LOOKS_AT_ITS_CONFIG:
+        return ending
+    return pytest.param(ending, marks=pytest.mark.config_in_coroutines)
+
+
+@pytest.mark.parametrize("ending", [_possible_here(ending) for ending in ASYNC])
 def test_a_run_in_an_event_loop_leaves_nothing(ending: str, config: dict[str, Any]) -> None:
     async def some(count: int) -> None:
         for _ in range(count):

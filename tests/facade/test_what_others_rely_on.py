@@ -13,7 +13,6 @@ import contextvars
 import copy
 import functools
 import operator
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -320,9 +319,7 @@ def test_a_checkpoint_a_saver_was_given_is_never_changed(as_on_stock: Any, durab
     assert set(as_on_stock(program)) == {True}
 
 
-@pytest.mark.skipif(
-    sys.version_info < (3, 11), reason="Python 3.10 carries no config into a node's coroutine"
-)
+@pytest.mark.config_in_coroutines
 def test_the_event_loop_is_never_blocked(as_on_stock: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """As detectors do it: what blocks raises in the thread of the event loop."""
     event_loops: set[int] = set()
