@@ -43,8 +43,9 @@ if __name__ == "__main__":
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    if sys.version_info < (3, 11) and item.get_closest_marker("config_in_coroutines"):
-        pytest.skip("Python 3.10 carries no config into a node's coroutine")
+    marker = item.get_closest_marker("since_python_3_11")
+    if marker and sys.version_info < (3, 11):
+        pytest.skip(f"on Python 3.10 {marker.args[0]}")
 
 
 @pytest.fixture(autouse=True)

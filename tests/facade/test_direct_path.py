@@ -73,7 +73,7 @@ def test_invoke_goes_through_a_stream_that_was_wrapped() -> None:
     assert streamed
 
 
-@pytest.mark.config_in_coroutines
+@pytest.mark.since_python_3_11("a node's coroutine has no config")
 def test_a_task_nobody_waits_for_is_run() -> None:
     log: list[int] = []
 

@@ -44,8 +44,8 @@ PATIENCE = 5.0
 
 SYNC: dict[str, Callable[[Any], None]] = {}
 ASYNC: dict[str, Callable[[Any], Awaitable[None]]] = {}
-LOOKS_AT_ITS_CONFIG: set[str] = set()
-"""Endings whose coroutines look at their config, which Python 3.10 doesn't carry into them."""
+SINCE_PYTHON_3_11: dict[str, str] = {}
+"""Endings that LangGraph itself doesn't come to on Python 3.10, and what happens there."""
 
 
 def _ending(function: Any) -> Any:
@@ -55,9 +55,12 @@ def _ending(function: Any) -> Any:
     return function
 
 
-def _looks_at_its_config(function: Any) -> Any:
-    LOOKS_AT_ITS_CONFIG.add(function.__name__.strip("_"))
-    return function
+def _since_python_3_11(reason: str) -> Callable[[Any], Any]:
+    def note(function: Any) -> Any:
+        SINCE_PYTHON_3_11[function.__name__.strip("_")] = reason
+        return function
+
+    return note
 
 
 class Watching(BaseCallbackHandler):
@@ -501,7 +504,7 @@ async def _plain_node_fails_in_a_thread(config: Any) -> None:
 
 
 @_ending
-@_looks_at_its_config
+@_since_python_3_11("a node's coroutine has no config")
 async def _interrupted_while_others_wait(config: Any) -> None:
     async def asks(state: Seen) -> Seen:
         return {"seen": [interrupt("?")]}
@@ -510,6 +513,7 @@ async def _interrupted_while_others_wait(config: Any) -> None:
 
 
 @_ending
+@_since_python_3_11("the other node is waited for, for ever")
 async def _node_cancels_itself(config: Any) -> None:
     async def cancels(state: Seen) -> Seen:
         raise asyncio.CancelledError
@@ -541,7 +545,7 @@ async def _node_times_out(config: Any) -> None:
 
 
 @_ending
-@_looks_at_its_config
+@_since_python_3_11("a node's coroutine has no config")
 async def _async_task_cancelled(config: Any) -> None:
     waiting = task(_waits)
 
@@ -553,7 +557,7 @@ async def _async_task_cancelled(config: Any) -> None:
 
 
 @_ending
-@_looks_at_its_config
+@_since_python_3_11("a node's coroutine has no config")
 async def _async_task_fails(config: Any) -> None:
     waiting, failing = task(_waits), task(_afails)
 
@@ -609,9 +613,9 @@ def test_a_run_from_a_thread_leaves_nothing(ending: str, config: dict[str, Any])
 
 
 def _possible_here(ending: str) -> Any:
-    if ending not in LOOKS_AT_ITS_CONFIG:
-        return ending
-    return pytest.param(ending, marks=pytest.mark.config_in_coroutines)
+    reason = SINCE_PYTHON_3_11.get(ending)
+    marks = pytest.mark.since_python_3_11(reason) if reason else ()
+    return pytest.param(ending, marks=marks)
 
 
 @pytest.mark.parametrize("ending", [_possible_here(ending) for ending in ASYNC])

@@ -319,7 +319,7 @@ def test_a_checkpoint_a_saver_was_given_is_never_changed(as_on_stock: Any, durab
     assert set(as_on_stock(program)) == {True}
 
 
-@pytest.mark.config_in_coroutines
+@pytest.mark.since_python_3_11("a node's coroutine has no config")
 def test_the_event_loop_is_never_blocked(as_on_stock: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """As detectors do it: what blocks raises in the thread of the event loop."""
     event_loops: set[int] = set()
