@@ -370,7 +370,7 @@ def _wait_is_interrupted_at_the_keyboard(config: Any) -> None:
 async def _until_running(count: int = 1) -> None:
     # The nodes of a run start at any of its turns.
     turns = 100_000  # more than any run takes: the loop ends if they never start
-    while running < count and turns:  # noqa: ASYNC110
+    while running < count and turns:
         await asyncio.sleep(0)
         turns -= 1
     assert running >= count
