@@ -37,11 +37,17 @@ pub enum ErrorKind {
     RunBusy = 14,
     /// A version is neither a number nor text, or larger than the engine counts.
     BadVersion = 15,
+    /// A message, or another argument of a call, is not what the call takes. Made by bindings.
+    BadMessage = 16,
+    /// What a call is about isn't there: never made, of another sort, or freed. Made by bindings.
+    StaleHandle = 17,
+    /// A program or run was used in a process forked after it was made. Made by bindings.
+    UsedAfterFork = 18,
 }
 
 impl ErrorKind {
     /// Every kind, in the order of their numbers.
-    pub const ALL: [ErrorKind; 15] = [
+    pub const ALL: [ErrorKind; 18] = [
         ErrorKind::BadGraph,
         ErrorKind::LastValueMany,
         ErrorKind::EphemeralValueMany,
@@ -57,6 +63,9 @@ impl ErrorKind {
         ErrorKind::Panic,
         ErrorKind::RunBusy,
         ErrorKind::BadVersion,
+        ErrorKind::BadMessage,
+        ErrorKind::StaleHandle,
+        ErrorKind::UsedAfterFork,
     ];
 
     /// The kind's number.
@@ -84,6 +93,9 @@ impl ErrorKind {
             ErrorKind::Panic => "panic",
             ErrorKind::RunBusy => "run_busy",
             ErrorKind::BadVersion => "bad_version",
+            ErrorKind::BadMessage => "bad_message",
+            ErrorKind::StaleHandle => "stale_handle",
+            ErrorKind::UsedAfterFork => "used_after_fork",
         }
     }
 }

@@ -15,7 +15,9 @@
 //! let node = NodeSpec { name: "double".into(), triggers: vec!["go".into()], reads, runs: true };
 //! let graph = Graph { channels: vec![channel], nodes: vec![node], trigger_to_nodes: vec![] };
 //! let program = std::sync::Arc::new(Program::compile(graph)?);
-//! let mut run = Restore::<i32>::begin(program.clone()).finish()?;
+//! let (requests, unanswered) = Restore::<i32>::begin(program.clone()).requests();
+//! assert!(requests.is_empty()); // no reducer and no custom channel to prepare
+//! let mut run = unanswered.answer(vec![])?;
 //!
 //! let mut input = Batch::new(&program);
 //! input.task(PathKey::Text("~".into()), NodeRef::Named("__input__"));
@@ -38,7 +40,7 @@
 //! 4. [`dialogue`]: how the core asks the host.
 //! 5. [`read`] and [`checkpoint`]: looking without changing.
 //! 6. [`versions`], [`task_path`], [`task_id`], [`names`]: the small types under all of it.
-//! 7. [`error`]: every way it refuses.
+//! 7. [`error`]: every way it refuses; [`panics`]: what is said when it breaks.
 //!
 //! What a superstep costs depends on what was triggered and written, never on the size of the graph.
 
@@ -53,6 +55,7 @@ pub mod error;
 pub mod graph;
 mod id_map;
 pub mod names;
+pub mod panics;
 pub mod plan;
 pub mod program;
 pub mod read;
@@ -73,7 +76,7 @@ pub mod prelude {
     pub use crate::plan::{Plan, Superstep, Task};
     pub use crate::program::Program;
     pub use crate::read::Reading;
-    pub use crate::run::{ChannelRef, NodeRef, Restore, Run};
+    pub use crate::run::{ChannelRef, NodeRef, Restore, Run, Unanswered};
     pub use crate::task_path::{PathKey, TaskPath};
     pub use crate::versions::Version;
 }

@@ -20,6 +20,17 @@ pub const NOT_CHANNELS: [&str; 7] = [
     "__error_source_node__",
 ];
 
+/// What a name stands for when it is written to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Target {
+    /// A channel of the graph.
+    Channel(ChannelId),
+    /// It says something about the task, not about a channel.
+    Ignored,
+    /// No channel of the graph.
+    Unknown,
+}
+
 /// One channel, compiled.
 #[derive(Debug)]
 pub(crate) struct Channel {
@@ -211,6 +222,15 @@ impl Program {
     #[must_use]
     pub fn channel(&self, name: &str) -> Option<ChannelId> {
         self.channel_ids.get(name).copied()
+    }
+
+    /// What a name stands for when it is written to.
+    #[must_use]
+    pub fn target(&self, name: &str) -> Target {
+        if NOT_CHANNELS.contains(&name) {
+            return Target::Ignored;
+        }
+        self.channel(name).map_or(Target::Unknown, Target::Channel)
     }
 
     /// The node of that name.

@@ -249,28 +249,33 @@ impl<V> State<V> {
 }
 
 /// A run being started, from nothing or from what a checkpoint says.
+///
+/// Say what the checkpoint says, then take the [`requests`](Restore::requests) and answer them all.
 #[derive(Debug)]
 pub struct Restore<V> {
     run: Run<V>,
     /// What a checkpoint says of custom channels, until their objects are made.
-    saved: Vec<(ChannelId, V)>,
+    saved: FxHashMap<ChannelId, V>,
     node: Option<NodeId>,
-    next: usize,
-    asked: Option<ChannelId>,
+}
+
+/// A run that starts once the host answered the requests of its [`Restore`].
+#[derive(Debug)]
+pub struct Unanswered<V> {
+    run: Run<V>,
+    /// The channel each request is about.
+    asked: Vec<ChannelId>,
 }
 
 impl<V: Clone> Restore<V> {
     /// Starts from nothing; `value`, `version` and `seen` add what a checkpoint says.
     #[must_use]
     pub fn begin(program: Arc<Program>) -> Self {
-        program.panic_if_injected(PanicPoint::Restore);
         let run = Run::empty(program);
         Restore {
             run,
-            saved: Vec::new(),
+            saved: FxHashMap::default(),
             node: None,
-            next: 0,
-            asked: None,
         }
     }
 
@@ -284,7 +289,9 @@ impl<V: Clone> Restore<V> {
         let program = Arc::clone(&self.run.program);
         let kind = program.kind(channel);
         match (kind, saved) {
-            (Kind::Custom, Saved::Value(value)) => self.saved.push((channel, value)),
+            (Kind::Custom, Saved::Value(value)) => {
+                self.saved.insert(channel, value);
+            }
             (kind, saved) => {
                 let name = program.channel_name(channel);
                 if let Some(state) = kind.restore(saved, name, |node| program.node(node))? {
@@ -318,52 +325,54 @@ impl<V: Clone> Restore<V> {
             .set(channel, version);
     }
 
-    /// The next thing the host has to prepare, if any is left.
-    pub fn request(&mut self) -> Option<Request<V>> {
+    /// Everything the host has to prepare, in the graph's order, and the run that waits for it.
+    #[must_use]
+    pub fn requests(mut self) -> (Vec<Request<V>>, Unanswered<V>) {
         let program = Arc::clone(&self.run.program);
-        while let Some(&channel) = program.prepared.get(self.next) {
-            self.next += 1;
+        program.panic_if_injected(PanicPoint::Restore);
+        let (mut requests, mut asked) = (Vec::new(), Vec::new());
+        for &channel in &program.prepared {
+            let has_state = self.run.states.contains_key(&channel);
             match program.kind(channel) {
                 Kind::Custom => {
-                    self.asked = Some(channel);
-                    let at = self.saved.iter().position(|(other, _)| *other == channel);
-                    let saved = at.map(|at| self.saved.swap_remove(at).1);
-                    return Some(Request::Load { channel, saved });
+                    let saved = self.saved.remove(&channel);
+                    requests.push(Request::Load { channel, saved });
                 }
-                Kind::BinaryOperator if !self.run.states.contains_key(&channel) => {
-                    self.asked = Some(channel);
-                    return Some(Request::Initial { channel });
-                }
-                Kind::BinaryOperator => {}
+                Kind::BinaryOperator if !has_state => requests.push(Request::Initial { channel }),
+                Kind::BinaryOperator => continue,
                 kind => {
-                    if let (Some(state), false) =
-                        (kind.initial(), self.run.states.contains_key(&channel))
-                    {
+                    if let (Some(state), false) = (kind.initial(), has_state) {
                         self.run.put(channel, state);
                     }
+                    continue;
                 }
             }
+            asked.push(channel);
         }
-        None
+        (
+            requests,
+            Unanswered {
+                run: self.run,
+                asked,
+            },
+        )
     }
+}
 
-    /// Answers the last request.
-    pub fn answer(&mut self, answer: Answer<V>) -> Result<(), Error> {
-        let channel = self.asked.take().ok_or_else(|| wrong("nothing"))?;
-        let state = match self.run.program.kind(channel) {
-            Kind::Custom => Some(answer.value()?),
-            _ => answer.optional()?,
-        };
-        if let Some(state) = state {
-            self.run.put(channel, State::Value(state));
-        }
-        Ok(())
-    }
-
-    /// The run, once no request is left.
-    pub fn finish(mut self) -> Result<Run<V>, Error> {
-        if self.asked.is_some() || self.request().is_some() {
+impl<V: Clone> Unanswered<V> {
+    /// The run, given the answers to the requests in their order.
+    pub fn answer(mut self, answers: Vec<Answer<V>>) -> Result<Run<V>, Error> {
+        if answers.len() != self.asked.len() {
             return Err(wrong("the values of channels that need preparing"));
+        }
+        for (channel, answer) in self.asked.into_iter().zip(answers) {
+            let state = match self.run.program.kind(channel) {
+                Kind::Custom => Some(answer.value()?),
+                _ => answer.optional()?,
+            };
+            if let Some(state) = state {
+                self.run.put(channel, State::Value(state));
+            }
         }
         self.run.highest = Version::highest(self.run.versions.iter().map(|(_, version)| version))?;
         Ok(self.run)

@@ -75,6 +75,26 @@ pub enum PathKey {
 }
 
 impl PathKey {
+    /// The key of any path.
+    #[must_use]
+    pub fn of(path: &TaskPath, program: &Program) -> Self {
+        let planned = match path {
+            TaskPath::Parts(parts) => match parts.as_slice() {
+                [TaskPath::Text(first), TaskPath::Text(name)] if first == PULL => {
+                    program.node(name).map(PathKey::Pull)
+                }
+                [
+                    TaskPath::Text(first),
+                    TaskPath::Int(index),
+                    TaskPath::Int(0),
+                ] if first == PUSH => u64::try_from(*index).ok().map(PathKey::Push),
+                _ => None,
+            },
+            _ => None,
+        };
+        planned.unwrap_or_else(|| PathKey::Text(path.text()))
+    }
+
     fn is_plain(&self) -> bool {
         match self {
             PathKey::Pull(_) => true,

@@ -29,27 +29,18 @@ fn program() -> Arc<Program> {
 }
 
 fn run(program: &Arc<Program>) -> TestRun {
-    let mut restore = Restore::begin(Arc::clone(program));
-    let request = restore.request();
-    assert_eq!(
-        request,
-        Some(Request::Initial {
-            channel: ChannelId(1)
-        })
-    );
-    restore
-        .answer(Answer::Nothing)
-        .expect("an initial value may be missing");
-    let request = restore.request();
-    assert_eq!(
-        request,
-        Some(Request::Load {
-            channel: ChannelId(2),
-            saved: None
-        })
-    );
-    restore.answer(Answer::Value("object")).expect("an object");
-    restore.finish().expect("nothing is left to ask")
+    let (requests, unanswered) = Restore::begin(Arc::clone(program)).requests();
+    let initial = Request::Initial {
+        channel: ChannelId(1),
+    };
+    let load = Request::Load {
+        channel: ChannelId(2),
+        saved: None,
+    };
+    assert_eq!(requests, [initial, load]);
+    unanswered
+        .answer(vec![Answer::Nothing, Answer::Value("object")])
+        .expect("an initial value may be missing")
 }
 
 fn batch<'p>(program: &'p Program, writes: &[(&str, &'static str)]) -> Batch<'p, &'static str> {
@@ -202,9 +193,16 @@ fn an_answer_must_fit_its_question() {
 #[test]
 fn a_restore_is_not_finished_with_questions_open() {
     let program = program();
-    let restore: Restore<&str> = Restore::begin(Arc::clone(&program));
-    let error = restore.finish().expect_err("two channels need preparing");
-    assert_eq!(error.kind, ErrorKind::WrongAnswer);
+    let few = vec![Answer::Nothing];
+    let wrong = vec![Answer::Nothing, Answer::Nothing];
+    for answers in [few, wrong] {
+        let restore: Restore<&str> = Restore::begin(Arc::clone(&program));
+        let (_, unanswered) = restore.requests();
+        let error = unanswered
+            .answer(answers)
+            .expect_err("two channels need preparing");
+        assert_eq!(error.kind, ErrorKind::WrongAnswer);
+    }
 }
 
 #[test]

@@ -50,9 +50,8 @@ fn chain(length: usize) -> Arc<Program> {
 /// Runs ten supersteps and gives the number of values cloned.
 fn ten_supersteps(program: &Arc<Program>) -> usize {
     CLONES.with(|clones| clones.set(0));
-    let mut run: Run<Counted> = Restore::begin(Arc::clone(program))
-        .finish()
-        .expect("nothing to prepare");
+    let (_, unanswered) = Restore::begin(Arc::clone(program)).requests();
+    let mut run: Run<Counted> = unanswered.answer(vec![]).expect("nothing to prepare");
     let mut batch = Batch::new(program);
     batch.task(PathKey::Text("~".into()), NodeRef::Named("__input__"));
     batch.write(ChannelId(0), Counted, None);

@@ -14,7 +14,7 @@ use lge_core::error::{Error, ErrorKind};
 use lge_core::graph::{ChannelSpec, Graph, NodeSpec, Parameters, Reads};
 use lge_core::names::ChannelId;
 use lge_core::plan::{Ignored, Origin, Superstep, TaskInput};
-use lge_core::program::{LabelKind, NOT_CHANNELS, Program};
+use lge_core::program::{LabelKind, Program, Target};
 use lge_core::read::Reading;
 use lge_core::run::{ChannelRef, NodeRef, Restore, Run};
 use lge_core::task_path::{PULL, PUSH, PathKey, TaskPath};
@@ -182,10 +182,10 @@ impl<'s> Teller<'s> {
             restore.format(checkpoint["v"].as_i64().expect("a format"));
             self.keep(step, &json!(checkpoint));
         }
-        while let Some(request) = restore.request() {
-            restore.answer(self.host.answer(request)?)?;
-        }
-        self.run = Some(restore.finish()?);
+        let (requests, unanswered) = restore.requests();
+        let answers = requests.into_iter().map(|it| self.host.answer(it));
+        let answers = answers.collect::<Result<_, _>>()?;
+        self.run = Some(unanswered.answer(answers)?);
         Ok(Value::Null)
     }
 
@@ -255,7 +255,7 @@ impl<'s> Teller<'s> {
         let mut batch = Batch::new(&program);
         for task in tasks {
             batch.task(
-                path_key(&program, &task["path"]),
+                PathKey::of(&task_path(&task["path"]), &program),
                 NodeRef::Named(&string(&task["name"])),
             );
             for trigger in array(&task["triggers"]) {
@@ -263,12 +263,10 @@ impl<'s> Teller<'s> {
             }
             for write in array(&task["writes"]) {
                 let name = string(&write[0]);
-                if NOT_CHANNELS.contains(&name.as_str()) {
-                    continue;
-                }
-                match program.channel(&name) {
-                    Some(channel) => add(&program, &mut batch, channel, &write[1]),
-                    None => batch.write_unknown(&name),
+                match program.target(&name) {
+                    Target::Channel(channel) => add(&program, &mut batch, channel, &write[1]),
+                    Target::Ignored => {}
+                    Target::Unknown => batch.write_unknown(&name),
                 }
             }
         }
@@ -505,23 +503,6 @@ fn add(program: &Program, batch: &mut Batch<'_, Value>, channel: ChannelId, valu
 
 fn packet_node(value: &Value) -> Option<&str> {
     value.get("$send")?["node"].as_str()
-}
-
-fn path_key(program: &Program, path: &Value) -> PathKey {
-    let parts = array(path);
-    match (parts.len(), parts.first().and_then(Value::as_str)) {
-        (2, Some(PULL))
-            if parts[1]
-                .as_str()
-                .is_some_and(|name| program.node(name).is_some()) =>
-        {
-            PathKey::Pull(program.node(&string(&parts[1])).expect("just found"))
-        }
-        (3, Some(PUSH)) if parts[1].is_u64() && parts[2] == json!(false) => {
-            PathKey::Push(parts[1].as_u64().expect("a number"))
-        }
-        _ => PathKey::Text(task_path(path).text()),
-    }
 }
 
 fn task_path(path: &Value) -> TaskPath {

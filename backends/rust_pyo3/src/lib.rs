@@ -66,7 +66,7 @@ mod _native {
 
     #[pymodule_init]
     fn init(_module: &Bound<'_, PyModule>) -> PyResult<()> {
-        failure::remember_where_panics_happen();
+        lge_core::panics::remember_where_panics_happen();
         Ok(())
     }
 }

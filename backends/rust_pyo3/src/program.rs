@@ -6,7 +6,7 @@ use crate::run::Run;
 use crate::spec::Spec;
 use crate::values::read_checkpoint;
 use lge_core::names::{ChannelId, Id as _, NodeId};
-use lge_core::program::NOT_CHANNELS;
+use lge_core::program::{NOT_CHANNELS, Target};
 use lge_core::task_path::{PULL, PUSH};
 use pyo3::PyTraverseError;
 use pyo3::gc::PyVisit;
@@ -41,14 +41,6 @@ pub(crate) struct NodeObjects {
     pub(crate) triggers: Py<PyTuple>,
 }
 
-/// What a name in a write stands for.
-pub(crate) enum Target {
-    Channel(ChannelId),
-    /// It says something about the task, not about a channel.
-    Ignored,
-    Unknown,
-}
-
 #[pymethods]
 impl Program {
     /// Starts a run from a checkpoint, or from nothing.
@@ -62,10 +54,10 @@ impl Program {
             {
                 read_checkpoint(this, checkpoint, &mut restore)?;
             }
-            while let Some(request) = restore.request() {
-                restore.answer(this.answer(py, request)?).map_err(raised)?;
-            }
-            let run = restore.finish().map_err(raised)?;
+            let (requests, unanswered) = restore.requests();
+            let answers = requests.into_iter().map(|it| this.answer(py, it));
+            let answers = answers.collect::<PyResult<_>>()?;
+            let run = unanswered.answer(answers).map_err(raised)?;
             Ok(Run::new(slf.clone().unbind(), run))
         })
     }
@@ -144,14 +136,7 @@ impl Program {
         if let Some(id) = self.channel_objects.get(&(name.as_ptr() as usize)) {
             return Ok(Target::Channel(*id));
         }
-        let text = name.to_str()?;
-        if NOT_CHANNELS.contains(&text) {
-            return Ok(Target::Ignored);
-        }
-        Ok(self
-            .core
-            .channel(text)
-            .map_or(Target::Unknown, Target::Channel))
+        Ok(self.core.target(name.to_str()?))
     }
 
     /// The node a name stands for.

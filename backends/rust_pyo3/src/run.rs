@@ -328,7 +328,7 @@ impl Run {
     fn guard<T>(&self, call: impl FnOnce() -> PyResult<T>) -> PyResult<T> {
         guard(|| {
             if self.panicked.load(Ordering::Relaxed) {
-                return Err(self.lost());
+                return Err(poisoned());
             }
             let noted = NotePanic(&self.panicked);
             let result = call();
@@ -337,18 +337,11 @@ impl Run {
         })
     }
 
-    fn lost(&self) -> PyErr {
-        poisoned(
-            "the rust engine hit a bug of its own in an earlier call of this run. \
-             This run is lost; the process goes on and the next run works. Please report it.",
-        )
-    }
-
     /// The run's state, for as long as no Python code is called.
     fn lock(&self) -> PyResult<MutexGuard<'_, State>> {
         match self.state.try_lock() {
             Ok(state) => Ok(state),
-            Err(TryLockError::Poisoned(_)) => Err(self.lost()),
+            Err(TryLockError::Poisoned(_)) => Err(poisoned()),
             Err(TryLockError::WouldBlock) => Err(protocol_error(
                 ErrorKind::RunBusy,
                 "the run is in the middle of another call; a run is used by one thread at a time",

@@ -1,9 +1,9 @@
 //! Turns `TaskWrites` into the core's batch. Runs the user's iterators, so nothing is borrowed here.
 
-use crate::program::{Program, Target};
+use crate::program::Program;
 use lge_core::batch::Batch;
 use lge_core::names::ChannelId;
-use lge_core::program::LabelKind;
+use lge_core::program::{LabelKind, Target};
 use lge_core::run::{ChannelRef, NodeRef};
 use lge_core::task_path::{PULL, PUSH, PathKey, TaskPath};
 use pyo3::exceptions::PyTypeError;
