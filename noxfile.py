@@ -104,9 +104,9 @@ def has_cargo() -> bool:
     return shutil.which("cargo") is not None
 
 
-def install(session: nox.Session, *others: str, cffi: bool = True) -> None:
+def install(session: nox.Session, *others: str) -> None:
     """Build what can be built here, and install it with ``others`` into the session."""
-    built = [d for d in EVERYTHING if (has_cargo() or not d.rust) and (cffi or d is not CFFI)]
+    built = [d for d in EVERYTHING if has_cargo() or not d.rust]
     if not has_cargo():
         session.warn(NO_TOOLCHAIN)
     paths = [str(wheel(session, distribution)) for distribution in built]
@@ -240,7 +240,7 @@ def ask_python(session: nox.Session, question: str) -> str:
 @nox.session(python=DEFAULT)
 def demo(session: nox.Session) -> None:
     """An agent on stock LangGraph and on every engine: same results, and the times."""
-    install(session, cffi=False)
+    install(session)
     session.run("python", "examples/demo.py", *session.posargs)
 
 
@@ -253,7 +253,7 @@ def tests(session: nox.Session) -> None:
         return
     install(session, *TEST_TOOLS)
     session.log("the project's own tests, on every engine that is here")
-    native = ["backends/rust_pyo3/tests"] if has_cargo() else []
+    native = [] if has_cargo() else ["--ignore=tests/native"]
     session.run("pytest", "-q", "tests", *native)
     for engine in engines():
         run_conformance(session, engine)
@@ -280,17 +280,17 @@ def smoke(session: nox.Session) -> None:
 
 
 @nox.session(python=DEFAULT)
-@nox.parametrize("engine", ["python", "rust"])
+@nox.parametrize("engine", ["python", "rust", "cffi"])
 def conformance(session: nox.Session, engine: str) -> None:
     """The conformance suite on one engine."""
     need_toolchain_for(session, engine)
-    install(session, *TEST_TOOLS, cffi=False)
+    install(session, *TEST_TOOLS)
     run_conformance(session, engine, *session.posargs)
 
 
 def engines() -> list[str]:
     """The engines that can be built here."""
-    return ["python", "rust"] if has_cargo() else ["python"]
+    return ["python", "rust", "cffi"] if has_cargo() else ["python"]
 
 
 def run_conformance(session: nox.Session, engine: str, *options: str) -> None:
@@ -309,18 +309,18 @@ def need_toolchain_for(session: nox.Session, engine: str) -> None:
 
 @nox.session(python=DEFAULT)
 @nox.parametrize("mode", ["fallback", "raise"])
-@nox.parametrize("engine", ["python", "rust"])
+@nox.parametrize("engine", ["python", "rust", "cffi"])
 def upstream(session: nox.Session, engine: str, mode: str) -> None:
     """LangGraph's own test suite on one engine; arguments go to tests/upstream/run.py."""
     need_toolchain_for(session, engine)
-    install(session, "-r", "tests/upstream/requirements.txt", cffi=False)
+    install(session, "-r", "tests/upstream/requirements.txt")
     run_upstream(session, "--engine", engine, "--unsupported", mode)
 
 
 @nox.session(python=DEFAULT)
 def upstream_stock(session: nox.Session) -> None:
     """LangGraph's own test suite on stock LangGraph: what the engines are compared with."""
-    install(session, "-r", "tests/upstream/requirements.txt", cffi=False)
+    install(session, "-r", "tests/upstream/requirements.txt")
     run_upstream(session)
 
 
@@ -334,7 +334,7 @@ def run_upstream(session: nox.Session, *options: str) -> None:
 @nox.session(python=DEFAULT)
 def bench(session: nox.Session) -> None:
     """Times of stock and every engine, interleaved; ``-- --quick`` is shorter."""
-    install(session, cffi=False)
+    install(session)
     command = ["-m", "langgraph_engine.bench", "--json", "bench.json"]
     session.run("python", *command, *session.posargs)
 
@@ -396,11 +396,12 @@ def machine_paths() -> Iterator[str]:
 @nox.session(python=DEFAULT)
 def types(session: nox.Session) -> None:
     """Types of the Python, strictly, and stubs against the built native module."""
-    install(session, TYPE_CHECKER, "pytest", "hypothesis", cffi=False)
+    install(session, TYPE_CHECKER, "pytest", "hypothesis")
     session.run("mypy")
     session.run("mypy", str(BACKENDS / "python_ref" / "langgraph_engine_python"))
     if has_cargo():
         session.run("mypy", str(BACKENDS / "rust_pyo3" / "python" / "langgraph_engine_rust"))
+        session.run("mypy", str(BACKENDS / "rust_cffi" / "python" / "langgraph_engine_cffi"))
         session.run("python", "-m", "mypy.stubtest", "langgraph_engine_rust._native")
 
 
@@ -427,7 +428,7 @@ def rust(session: nox.Session) -> None:
 @nox.session(python=DEFAULT)
 def docs(session: nox.Session) -> None:
     """Examples in docstrings and pages run; links between our pages lead somewhere."""
-    install(session, *TEST_TOOLS, cffi=False)
+    install(session, *TEST_TOOLS)
     modules = ["langgraph_engine", "backends/python_ref", "tests/upstream/baseline.py"]
     command = ["--doctest-modules", "--ignore=langgraph_engine/conformance/suite", *modules]
     session.run("pytest", "-q", "-p", "no:cacheprovider", *command)

@@ -10,14 +10,17 @@ import importlib
 import itertools
 import random
 import sys
+import threading
 import uuid
 import zlib
+from concurrent.futures import Future, wait
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 from langchain_core.callbacks import BaseCallbackHandler
 from langgraph.errors import NodeTimeoutError
+from langgraph.pregel._executor import BackgroundExecutor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -79,6 +82,23 @@ def _numbered_uuid4() -> Callable[[], uuid.UUID]:
     return lambda: uuid.UUID(int=next(counter), version=4)
 
 
+def _submit_and_wait_for_writes() -> Callable[..., Future[Any]]:
+    """A node's writes are saved while the run goes on, and messages get their ids in the next commit.
+
+    Whether an id is saved with the writes would depend on which thread is faster, on stock as well.
+    """
+    submit = BackgroundExecutor.submit
+
+    def submit_and_wait(self: Any, call: Any, *args: Any, **options: Any) -> Future[Any]:
+        future = submit(self, call, *args, **options)
+        own_thread = threading.current_thread() in self.executor._threads
+        if getattr(call, "__name__", "") == "put_writes" and not own_thread:
+            wait([future], timeout=5)
+        return future
+
+    return submit_and_wait
+
+
 @contextmanager
 def stillness() -> Iterator[None]:
     """Everything that varies stands still inside, and counts from the beginning."""
@@ -103,6 +123,9 @@ def stillness() -> Iterator[None]:
         stack.enter_context(patch.object(random, "random", lambda: 0.25))
         stack.enter_context(patch.object(BaseCallbackHandler, "__hash__", _hash_by_class))
         stack.enter_context(patch.object(NodeTimeoutError, "__init__", _timeout_error()))
+        stack.enter_context(
+            patch.object(BackgroundExecutor, "submit", _submit_and_wait_for_writes())
+        )
         for module, name, value in frozen:
             stack.enter_context(patch.object(importlib.import_module(module), name, value))
         yield

@@ -5,13 +5,16 @@ use crate::reader::{Read, Reader};
 use lge_core::channels::Load;
 use lge_core::error::Error;
 use lge_core::names::{ChannelId, Id as _, NodeId};
-use lge_core::program::LabelKind;
+use lge_core::program::{LabelKind, Target};
 use lge_core::run::{ChannelRef, NodeRef};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// A compiled graph.
 pub(crate) struct Program {
     pub(crate) core: Arc<lge_core::program::Program>,
+    /// Channels whose names are reserved: what is written to them says something about the task.
+    reserved: HashSet<ChannelId>,
 }
 
 /// A channel or node in a message: its number in the graph, or its name.
@@ -25,7 +28,19 @@ impl Program {
     pub(crate) fn compile(message: &[u8]) -> Result<Self, Error> {
         let graph = crate::spec::read(message)?;
         let core = Arc::new(lge_core::program::Program::compile(graph)?);
-        Ok(Program { core })
+        let ids = (0..core.channel_count()).map(ChannelId::from_index);
+        let reserved = |id: &ChannelId| core.target(core.channel_name(*id)) == Target::Ignored;
+        let reserved = ids.filter(reserved).collect();
+        Ok(Program { core, reserved })
+    }
+
+    /// What a channel of the graph, or a name, stands for when it is written to.
+    pub(crate) fn target(&self, channel: ChannelRef<'_>) -> Target {
+        match channel {
+            ChannelRef::Known(id) if self.reserved.contains(&id) => Target::Ignored,
+            ChannelRef::Known(id) => Target::Channel(id),
+            ChannelRef::Named(name) => self.core.target(name),
+        }
     }
 
     /// What a host needs to know to write messages: how each channel's values are written and saved,
@@ -37,6 +52,7 @@ impl Program {
             let channel = ChannelId::from_index(index);
             reply.array(2);
             reply.text(match self.core.label_of(channel) {
+                _ if self.reserved.contains(&channel) => "ignored",
                 LabelKind::Nothing => "value",
                 LabelKind::Name => "name",
                 LabelKind::Items => "items",

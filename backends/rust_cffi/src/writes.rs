@@ -97,16 +97,11 @@ impl Program {
     ) -> Read<()> {
         for _ in 0..reader.array("writes")? {
             reader.fields(2, "a write")?;
-            let target = match self.channel_ref(reader)? {
-                ChannelRef::Known(channel) => Target::Channel(channel),
-                ChannelRef::Named(name) => {
-                    let target = self.core.target(name);
-                    if target == Target::Unknown {
-                        batch.write_unknown(name);
-                    }
-                    target
-                }
-            };
+            let channel = self.channel_ref(reader)?;
+            let target = self.target(channel);
+            if let (Target::Unknown, ChannelRef::Named(name)) = (target, channel) {
+                batch.write_unknown(name);
+            }
             match target {
                 Target::Channel(channel) => self.read_write(reader, channel, batch, take)?,
                 Target::Ignored | Target::Unknown => {

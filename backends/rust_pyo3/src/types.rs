@@ -48,7 +48,7 @@ fn named_tuple<'py>(
     new.bind(py).call1((class, (first, second)))
 }
 
-/// The function of `langgraph_engine_rust.errors` that makes the exception for a kind of error.
+/// The function of `langgraph_engine.core_errors` that makes the exception for a kind of error.
 pub(crate) fn exceptions(py: Python<'_>) -> PyResult<&Bound<'_, PyAny>> {
-    EXCEPTIONS.import(py, "langgraph_engine_rust.errors", "exception")
+    EXCEPTIONS.import(py, "langgraph_engine.core_errors", "exception")
 }

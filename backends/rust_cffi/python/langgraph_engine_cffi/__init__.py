@@ -1,7 +1,8 @@
-"""The C ABI of langgraph-engine, called through cffi.
+"""The cffi engine of langgraph_engine: the Rust core behind its C ABI, called through cffi.
 
-The library's functions are declared in ``langgraph_engine.h``. This version carries no engine yet: it
-registers nothing, so ``LANGGRAPH_ENGINE=cffi`` is refused rather than taken for another engine.
+``library`` loads the library and calls it, ``program`` and ``run`` are the engine's two objects, ``values``
+keeps the values the library knows by number, ``messages`` writes and reads what passes. The format of the
+messages is ``docs/wire-format.md`` of the project.
 """
 
 from __future__ import annotations

@@ -1,15 +1,50 @@
-"""Loads the native library and checks that it is the one this package was written for."""
+"""Loads the native library, checks that it is the one this package was written for, and calls it."""
 
 from __future__ import annotations
 
-from typing import Any, Final
+import importlib
+import os
+from typing import TYPE_CHECKING, Any, Final
 
-from langgraph_engine_cffi._native import lib
+import ormsgpack
 
-__all__ = ["ABI_VERSION", "abi_version"]
+from langgraph_engine.core_errors import exception
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from langgraph_engine_cffi.program import CffiProgram
+
+__all__ = [
+    "ABI_VERSION",
+    "DONE",
+    "REFUSED",
+    "abi_version",
+    "call",
+    "capabilities",
+    "check",
+    "contents",
+    "error_kinds",
+    "failure",
+    "ffi",
+    "free_message",
+    "generation",
+    "inject_panic",
+    "lib",
+    "pack",
+]
+
+# maturin writes the module when it builds the wheel.
+_native: Any = importlib.import_module("langgraph_engine_cffi._native")
+ffi: Any = _native.ffi
+lib: Any = _native.lib
 
 ABI_VERSION: Final = 1
 """The ABI this package calls; the header's ``LGE_ABI_VERSION``."""
+DONE: Final = 0
+"""The status of a call whose reply is its result; the header's ``LGE_DONE``."""
+REFUSED: Final = -2
+"""The status of a call that took no handles; the header's ``LGE_REFUSED``."""
 
 
 def abi_version() -> int:
@@ -33,3 +68,79 @@ def check(library: Any) -> None:
 
 
 check(lib)
+
+_generation = 0
+
+
+def _forked() -> None:
+    global _generation
+    _generation += 1
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
+
+
+def generation() -> int:
+    """How often this process is a forked one. What was made before a fork can't be used after it."""
+    return _generation
+
+
+_MESSAGE = ffi.typeof("lge_message *")
+_ERROR = ffi.typeof("lge_error *")
+_new, _buffer, _unpack = ffi.new, ffi.buffer, ormsgpack.unpackb
+_KEYS_ARE_NUMBERS = ormsgpack.OPT_NON_STR_KEYS
+
+pack = ormsgpack.packb
+"""Writes a message to the library."""
+free_message = lib.lge_message_free
+"""Frees a message of the library's."""
+
+
+def call(function: Callable[..., int], *arguments: Any) -> tuple[int, Any, Any]:
+    """Call a function that replies with a message: gives status, reply and error."""
+    reply, error = _new(_MESSAGE), _new(_ERROR)
+    return function(*arguments, reply, error), reply, error
+
+
+def contents(reply: Any) -> Any:
+    """What a message of the library's says. Its handles are good until it is freed."""
+    return _unpack(_buffer(reply.data, reply.length)[:], option=_KEYS_ARE_NUMBERS)
+
+
+def failure(error: Any, value_of: Callable[[int], Any] | None = None) -> Exception:
+    """The exception for a call that failed; frees the error."""
+    channel = _text(error.channel, error.channel_length) if error.channel else None
+    value = value_of(error.value) if value_of is not None and error.has_value else None
+    made = exception(error.kind, _text(error.message, error.message_length), channel, value)
+    lib.lge_error_free(error)
+    return made
+
+
+def _text(data: Any, length: int) -> str:
+    return bytes(_buffer(data, length)).decode()
+
+
+def capabilities() -> dict[str, Any]:
+    """What the library says it can do; see ``lge_capabilities`` in its header."""
+    status, reply, error = call(lib.lge_capabilities)
+    if status != DONE:
+        raise failure(error)
+    said: dict[str, Any] = contents(reply)
+    free_message(reply)
+    return said
+
+
+def error_kinds() -> list[tuple[int, str]]:
+    """Every kind of error the core knows, as ``(number, name)``."""
+    return [(number, name) for number, name in capabilities()["errors"]]
+
+
+_PANIC_POINTS: Final = {"restore": 1, "plan": 2, "commit": 3}
+
+
+def inject_panic(program: CffiProgram, point: str) -> None:
+    """Make a program's next restore, plan or commit panic. For tests."""
+    if point not in _PANIC_POINTS:
+        raise ValueError(f"no panic point '{point}'")
+    lib.lge_test_panic(program.number, _PANIC_POINTS[point])

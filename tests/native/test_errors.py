@@ -5,16 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from langgraph_engine_rust import _native
-from langgraph_engine_rust.engine import RustEngine
-from langgraph_engine_rust.errors import KINDS, exception
 
+from langgraph_engine.core_errors import KINDS, exception
 from langgraph_engine.errors import EnginePanicError, ProtocolError
 from langgraph_engine.protocol import (
     CHANNEL_KINDS,
     REJECTIONS,
     ChannelSpec,
     CommitRejected,
+    Engine,
     GraphSpec,
     NodeSpec,
 )
@@ -35,16 +34,19 @@ CLASSES = {
     "panic": EnginePanicError,
     "run_busy": ProtocolError,
     "bad_version": ProtocolError,
+    "bad_message": ProtocolError,
+    "stale_handle": ProtocolError,
+    "used_after_fork": ProtocolError,
 }
 
 
-def test_the_table_knows_every_kind_of_the_core() -> None:
-    kinds = _native.error_kinds()
+def test_the_table_knows_every_kind_of_the_core(innards: Any) -> None:
+    kinds = innards.error_kinds()
     assert [name for _, name in kinds] == list(CLASSES)
     assert sorted(KINDS) == [number for number, _ in kinds]
 
 
-@pytest.mark.parametrize(("number", "name"), _native.error_kinds())
+@pytest.mark.parametrize(("number", "name"), [*enumerate(CLASSES, 1)])
 def test_each_kind_is_its_exception(number: int, name: str) -> None:
     error = exception(number, "what happened", "a channel", "a value")
     assert type(error) is CLASSES[name]
@@ -58,12 +60,12 @@ def test_every_rejection_of_the_protocol_is_a_kind() -> None:
     assert set(REJECTIONS) == {name for name, kind in CLASSES.items() if kind is CommitRejected}
 
 
-def test_the_engine_declares_every_channel_kind() -> None:
-    assert RustEngine.capabilities == {f"channel:{kind}" for kind in CHANNEL_KINDS}
+def test_the_engine_declares_every_channel_kind(engine: Engine) -> None:
+    assert engine.capabilities == {f"channel:{kind}" for kind in CHANNEL_KINDS}
 
 
-def compiled(*channels: ChannelSpec, nodes: tuple[NodeSpec, ...] = ()) -> Any:
-    return RustEngine().compile(GraphSpec(channels, nodes, {}, None, tuple))
+def compiled(engine: Engine, *channels: ChannelSpec, nodes: tuple[NodeSpec, ...] = ()) -> Any:
+    return engine.compile(GraphSpec(channels, nodes, {}, None, tuple))
 
 
 @pytest.mark.parametrize(
@@ -79,9 +81,11 @@ def compiled(*channels: ChannelSpec, nodes: tuple[NodeSpec, ...] = ()) -> Any:
         ([], (NodeSpec("n", (), ()), NodeSpec("n", (), ())), "node 'n' is listed twice"),
     ],
 )
-def test_a_graph_that_contradicts_itself(channels: Any, nodes: Any, message: str) -> None:
+def test_a_graph_that_contradicts_itself(
+    engine: Engine, channels: Any, nodes: Any, message: str
+) -> None:
     with pytest.raises(ProtocolError, match=message):
-        compiled(*channels, nodes=nodes)
+        compiled(engine, *channels, nodes=nodes)
 
 
 def test_a_checkpoint_id_that_is_no_uuid(graph: Any) -> None:
@@ -120,8 +124,8 @@ def test_an_unknown_channel_is_a_key_error(graph: Any) -> None:
         ("named_barrier_after_finish", ({"a"},)),
     ],
 )
-def test_a_checkpoint_of_the_wrong_shape(kind: str, saved: Any) -> None:
-    program = compiled(ChannelSpec("c", kind, names=frozenset({"a"})))
+def test_a_checkpoint_of_the_wrong_shape(engine: Engine, kind: str, saved: Any) -> None:
+    program = compiled(engine, ChannelSpec("c", kind, names=frozenset({"a"})))
     checkpoint = {
         "v": 4,
         "channel_values": {"c": saved},

@@ -1,4 +1,7 @@
-"""Which exception each kind of error of the core is. The one place that knows."""
+"""Which exception each kind of error of the Rust core is. The one place that knows.
+
+Both bindings of the core, ``rust`` and ``cffi``, make their exceptions here.
+"""
 
 from __future__ import annotations
 
@@ -57,10 +60,13 @@ KINDS: Final[dict[int, Callable[[str, str | None, Any], Exception]]] = {
     13: _panic,  # panic
     14: _protocol,  # run_busy
     15: _protocol,  # bad_version
+    16: _protocol,  # bad_message
+    17: _protocol,  # stale_handle
+    18: _protocol,  # used_after_fork
 }
 """The maker of the exception for each kind, by the kind's number."""
 
 
 def exception(kind: int, message: str, channel: str | None, value: Any) -> Exception:
-    """Make the exception for an error of the core. Called by the native module."""
+    """Make the exception for an error of the core. Called by the bindings."""
     return KINDS[kind](message, channel, value)

@@ -6,7 +6,6 @@ import threading
 from typing import Any
 
 import pytest
-from langgraph_engine_rust import _native
 
 from langgraph_engine.errors import EngineError, EnginePanicError
 
@@ -24,10 +23,10 @@ CALLS = {
 
 
 @pytest.fixture(params=["plan", "commit"])
-def panicked(request: pytest.FixtureRequest, graph: Any) -> Any:
+def panicked(request: pytest.FixtureRequest, graph: Any, innards: Any) -> Any:
     """A graph whose run just panicked."""
     graph.write(("sum", 1))
-    _native.inject_panic(graph.program, request.param)
+    innards.inject_panic(graph.program, request.param)
     with pytest.raises(EnginePanicError, match="injected by a test") as caught:
         CALLS[request.param](graph)
     assert isinstance(caught.value, EngineError)
@@ -51,23 +50,23 @@ def test_the_next_run_works(panicked: Any) -> None:
     assert task.input == {"go": 1, "sum": [2]}
 
 
-def test_other_runs_of_the_program_go_on(graph: Any) -> None:
+def test_other_runs_of_the_program_go_on(graph: Any, innards: Any) -> None:
     other = graph.program.restore(None)
-    _native.inject_panic(graph.program, "commit")
+    innards.inject_panic(graph.program, "commit")
     with pytest.raises(EnginePanicError):
         graph.write(("go", 1))
     graph.run = other
     assert graph.write(("go", 1)) == {"go"}
 
 
-def test_a_panic_in_restore(graph: Any) -> None:
-    _native.inject_panic(graph.program, "restore")
+def test_a_panic_in_restore(graph: Any, innards: Any) -> None:
+    innards.inject_panic(graph.program, "restore")
     with pytest.raises(EnginePanicError, match="injected by a test"):
         graph.program.restore(None)
     assert graph.program.restore(None).max_version() is None
 
 
-def test_a_panic_on_another_thread(graph: Any) -> None:
+def test_a_panic_on_another_thread(graph: Any, innards: Any) -> None:
     caught = []
 
     def run() -> None:
@@ -76,13 +75,13 @@ def test_a_panic_on_another_thread(graph: Any) -> None:
         except EnginePanicError as error:
             caught.append(error)
 
-    _native.inject_panic(graph.program, "plan")
+    innards.inject_panic(graph.program, "plan")
     thread = threading.Thread(target=run)
     thread.start()
     thread.join()
     assert len(caught) == 1
 
 
-def test_an_unknown_place_for_a_panic_is_refused(graph: Any) -> None:
+def test_an_unknown_place_for_a_panic_is_refused(graph: Any, innards: Any) -> None:
     with pytest.raises(ValueError, match="no panic point 'nowhere'"):
-        _native.inject_panic(graph.program, "nowhere")
+        innards.inject_panic(graph.program, "nowhere")

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 from langgraph_engine_python.engine import PythonEngine
-from langgraph_engine_rust.engine import RustEngine
 
 from langgraph_engine.protocol import (
     PULL,
     PUSH,
     ChannelSpec,
     CommitRejected,
+    Engine,
     GraphSpec,
     NodeSpec,
     TaskWrites,
@@ -349,9 +349,9 @@ def ordered(value: Any) -> Any:
 
 
 @pytest.mark.parametrize("first", range(0, 400, 50))
-def test_answers_as_the_readable_engine_does(first: int) -> None:
+def test_answers_as_the_readable_engine_does(engine: Engine, first: int) -> None:
     for seed in range(first, first + 50):
-        rust, python = Driver(RustEngine(), seed), Driver(PythonEngine(), seed)
+        native, python = Driver(engine, seed), Driver(PythonEngine(), seed)
         for call in range(40):
             expected = python.outcome()
-            assert rust.outcome() == expected, f"seed {seed}, call {call} of\n{rust.spec}"
+            assert native.outcome() == expected, f"seed {seed}, call {call} of\n{native.spec}"

@@ -1,15 +1,24 @@
-"""What the tests of the Rust engine share: a graph, and short ways to talk to it."""
+"""What the tests of the core's two bindings share: a graph, and short ways to talk to it.
+
+Every test here is run on each native engine that is installed.
+"""
 
 from __future__ import annotations
 
+import functools
+import importlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from langgraph_engine_rust.engine import RustEngine
 
-from langgraph_engine.protocol import PULL, ChannelSpec, GraphSpec, NodeSpec, TaskWrites
+from langgraph_engine import registry
+from langgraph_engine.protocol import PULL, ChannelSpec, Engine, GraphSpec, NodeSpec, TaskWrites
+
+INNARDS = {"rust": "langgraph_engine_rust._native", "cffi": "langgraph_engine_cffi.library"}
+"""Each native engine, and the module of it that lists the core's errors and injects panics."""
+NATIVE = [info.name for info in registry.available() if info.name in INNARDS]
 
 CHECKPOINT_ID = "1ef4f797-8335-6428-8001-8a1503f9b875"
 MISSING = object()
@@ -31,6 +40,7 @@ def join(base: Any, values: Any) -> Any:
 class Graph:
     """A graph under test: channels ``go`` and ``sum``, one node ``n``, and whatever is added."""
 
+    engine: Engine
     fold: Callable[[Any, Any], Any] = join
     custom: Any = None
     more: tuple[ChannelSpec, ...] = ()
@@ -48,7 +58,7 @@ class Graph:
             channels.append(ChannelSpec("own", "custom", custom=self.custom))
         node = NodeSpec("n", ("go",), ("go", "sum"))
         spec = GraphSpec(tuple(channels), (node,), {"go": ["n"]}, MISSING, Packet)
-        self.program = RustEngine().compile(spec)
+        self.program = self.engine.compile(spec)
         self.run = self.program.restore(None)
 
     def write(self, *writes: tuple[str, Any], version: Any = None) -> set[str]:
@@ -69,12 +79,24 @@ class Graph:
         return self.run.checkpoint(CHECKPOINT_ID, "now", None)
 
 
-@pytest.fixture
-def graph() -> Graph:
-    return Graph()
+@pytest.fixture(params=NATIVE)
+def engine(request: pytest.FixtureRequest) -> Engine:
+    """A native engine."""
+    return registry.load(request.param)
 
 
 @pytest.fixture
-def graph_of() -> type[Graph]:
+def innards(engine: Engine) -> Any:
+    """The engine's ``error_kinds`` and ``inject_panic``."""
+    return importlib.import_module(INNARDS[engine.name])
+
+
+@pytest.fixture
+def graph(engine: Engine) -> Graph:
+    return Graph(engine)
+
+
+@pytest.fixture
+def graph_of(engine: Engine) -> Any:
     """``Graph`` itself, for a test that chooses its reducer or channels."""
-    return Graph
+    return functools.partial(Graph, engine)

@@ -1,0 +1,242 @@
+"""What is said to the library and what it says, as ``docs/wire-format.md`` of the project describes it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from langgraph_engine.errors import ProtocolError
+from langgraph_engine.protocol import PULL, PUSH
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from typing_extensions import Self
+
+    from langgraph_engine.protocol import GraphSpec, TaskPath, TaskWrites, Version, Write
+    from langgraph_engine_cffi.program import CffiProgram
+    from langgraph_engine_cffi.values import Values
+
+__all__ = ["Answer", "Outgoing", "graph_message", "plain_version", "saved_value", "shown_value"]
+
+_LARGEST = 2**63
+
+
+def graph_message(graph: GraphSpec) -> Any:
+    """The ``compile`` message of a graph."""
+    return (
+        [
+            (
+                channel.name,
+                channel.kind,
+                bool(channel.guard),
+                bool(channel.accumulate),
+                [*channel.names],
+            )
+            for channel in graph.channels
+        ],
+        [
+            (
+                node.name,
+                [*node.triggers],
+                node.reads if isinstance(node.reads, str) else [*node.reads],
+                bool(node.runs),
+            )
+            for node in graph.nodes
+        ],
+        [(name, [*nodes]) for name, nodes in graph.trigger_to_nodes.items()],
+    )
+
+
+def shown_value(said: Any, values: Values) -> Any:
+    """A channel's value as a node reads it."""
+    if type(said) is int:
+        return values.of(said)
+    if said is None:
+        return None
+    return [values.of(handle) for handle in said]
+
+
+def saved_value(said: Any, form: str, values: Values) -> Any:
+    """A channel's state as LangGraph's channels put it into a checkpoint."""
+    match form:
+        case "items" | "packets":
+            return [values.of(handle) for handle in said]
+        case "names":
+            return set(said)
+        case "names_finished":
+            return set(said[0]), said[1]
+        case "value_finished":
+            return values.of(said[0]), said[1]
+        case _:
+            return values.of(said)
+
+
+def _plain_path(part: Any) -> Any:
+    """A task path as far as its order goes: numbers and text; anything else as its text."""
+    if isinstance(part, (tuple, list)):
+        return [_plain_path(inner) for inner in part]
+    if isinstance(part, (bool, str)):
+        return part
+    if isinstance(part, int) and -_LARGEST <= part < _LARGEST:
+        return int(part)
+    return str(part)
+
+
+Answer: TypeAlias = "tuple[str, Any]"
+"""``("value", v)``, ``("nothing", None)`` or ``("flag", yes or no)``."""
+
+
+class Outgoing:
+    """One message in the making, and the handles it lends.
+
+    Attributes:
+        lent: The handles in the message.
+    """
+
+    __slots__ = ("_program", "_values", "lent")
+
+    def __init__(self, program: CffiProgram, values: Values) -> None:
+        self._program = program
+        self._values = values
+        self.lent: list[int] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """A message that can't be written lends nothing."""
+        if kind is not None:
+            self._values.take_back(self.lent)
+
+    def _lend(self, value: Any) -> int:
+        return self._values.lend(value, self.lent)
+
+    def tasks(self, writes: Iterable[TaskWrites]) -> list[Any]:
+        """A superstep's writes."""
+        nodes = self._program.nodes
+        tasks = []
+        for path, name, written, triggers in writes:
+            node = nodes.get(name)
+            if node is None:
+                tasks.append((_plain_path(path), name, [*triggers], self.writes(written)))
+                continue
+            tasks.append(
+                (
+                    None if path is node.path else self._path(path, name),
+                    node.number,
+                    None if triggers is node.triggers else [*triggers],
+                    self.writes(written),
+                )
+            )
+        return tasks
+
+    def _path(self, path: TaskPath, name: str) -> Any:
+        if path == (PULL, name):
+            return None
+        if len(path) == 3 and path[0] == PUSH and type(path[1]) is int and path[2] is False:
+            return path[1] if path[1] >= 0 else _plain_path(path)
+        return _plain_path(path)
+
+    def writes(self, writes: Iterable[Write]) -> list[Any]:
+        """One task's writes."""
+        channels = self._program.channels
+        values, lent = self._values, self.lent
+        said: list[Any] = []
+        for name, value in writes:
+            channel = channels.get(name)
+            if channel is None or channel.written == "ignored":
+                said.append((name, None))
+            elif channel.written == "value":
+                said.append((channel.number, values.lend(value, lent)))
+            else:
+                said.append((channel.number, self._written(channel.written, value)))
+        return said
+
+    def _written(self, form: str, value: Any) -> Any:
+        if form == "name":
+            return self._lend(value), value if isinstance(value, str) else None
+        items = value if isinstance(value, list) else [value]
+        if form == "items":
+            return [self._lend(item) for item in items]
+        return [(self._lend(item), self._program.packet_node(item)) for item in items]
+
+    def answers(self, answers: Iterable[Answer]) -> list[Any]:
+        """Answers to questions."""
+        return [self.answer(answer) for answer in answers]
+
+    def answer(self, answer: Answer) -> Any:
+        """The answer to one question."""
+        form, value = answer
+        return self._lend(value) if form == "value" else value
+
+    def state(self, checkpoint: Mapping[str, Any]) -> Any:
+        """What a checkpoint says, for a ``restore``."""
+        values: list[Any] = []
+        for name, value in checkpoint["channel_values"].items():
+            channel = self._program.channels.get(name)
+            if channel is None or value is self._program.missing or channel.saved == "never":
+                continue
+            values.append((channel.number, self._saved(name, channel.saved, value)))
+        return (
+            checkpoint["v"],
+            values,
+            _versions(checkpoint["channel_versions"]),
+            [(name, _versions(seen)) for name, seen in checkpoint["versions_seen"].items()],
+        )
+
+    def _saved(self, name: str, form: str, value: Any) -> Any:
+        match form:
+            case "items":
+                return [self._lend(item) for item in _topic_items(value)]
+            case "packets":
+                packet_node = self._program.packet_node
+                return [(self._lend(item), packet_node(item)) for item in _topic_items(value)]
+            case "names":
+                return _arrived(name, value)
+            case "names_finished":
+                names, finished = _pair(name, value)
+                return _arrived(name, names), bool(finished)
+            case "value_finished":
+                value, finished = _pair(name, value)
+                return self._lend(value), bool(finished)
+            case _:
+                return self._lend(value)
+
+
+def _topic_items(saved: Any) -> Sequence[Any]:
+    """A topic's saved values. LangGraph stored a pair before 0.3, with the values in its second half."""
+    values = saved[1] if isinstance(saved, tuple) else saved
+    return [*values] if values else []
+
+
+def _arrived(channel: str, saved: Any) -> list[str]:
+    names = [*saved]
+    if not all(isinstance(name, str) for name in names):
+        raise ProtocolError(f"channel '{channel}' can't load {saved}: expected a set of names")
+    return names
+
+
+def _pair(channel: str, saved: Any) -> tuple[Any, Any]:
+    parts = [*saved]
+    if len(parts) != 2:
+        raise ProtocolError(f"channel '{channel}' can't load {len(parts)} parts: expected two")
+    return parts[0], parts[1]
+
+
+def _versions(found: Mapping[str, Version]) -> list[tuple[str, Version]]:
+    return [(name, plain_version(version)) for name, version in found.items()]
+
+
+def plain_version(found: Version) -> Version:
+    """A version as a message has it.
+
+    Raises:
+        ProtocolError: It is no version.
+    """
+    if isinstance(found, (str, float)):
+        return found
+    if type(found) is not int:
+        raise ProtocolError(f"a channel version is an int, a float or a str, not {type(found)}")
+    if not -_LARGEST <= found < _LARGEST:
+        raise ProtocolError(f"version {found} is larger than the cffi engine counts")
+    return found

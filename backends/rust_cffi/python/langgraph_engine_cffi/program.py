@@ -1,0 +1,190 @@
+"""A compiled graph: its number in the library, and every name and callable as the graph has it."""
+
+from __future__ import annotations
+
+import weakref
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from langgraph_engine.errors import ProtocolError
+from langgraph_engine.protocol import PULL
+from langgraph_engine_cffi import library
+from langgraph_engine_cffi.library import call, contents, failure, ffi, free_message, lib, pack
+from langgraph_engine_cffi.messages import Outgoing, graph_message
+from langgraph_engine_cffi.run import CffiRun
+from langgraph_engine_cffi.values import Values
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from langgraph_engine.protocol import ChannelSpec, GraphSpec, Run, TaskPath
+    from langgraph_engine_cffi.messages import Answer
+
+__all__ = ["CffiProgram", "Channel", "Node", "Question"]
+
+_NEEDED = {"binary_operator": ("fold", "initial"), "custom": ("custom",)}
+
+
+class Channel(NamedTuple):
+    """One channel: its number, and how its values are written and saved."""
+
+    number: int
+    written: str
+    saved: str
+
+
+class Node(NamedTuple):
+    """One node: its number, and what all its tasks have in common."""
+
+    number: int
+    name: str
+    path: TaskPath
+    triggers: tuple[str, ...]
+
+
+class Question(NamedTuple):
+    """A question of the library's, with values instead of handles; None where there is none."""
+
+    name: str
+    channel: int
+    subject: Any
+    values: list[Any]
+
+
+class CffiProgram:
+    """See ``langgraph_engine.protocol.Program``.
+
+    Attributes:
+        number: The library's number of it, in the process it was last used in.
+        channel_names: The channels' names, by number.
+        channels: The channels, by name.
+        saved: How the channels' values are saved, by number.
+        node_list: The nodes, by number.
+        nodes: The nodes, by name.
+        missing: The graph's object for "no value".
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_generation",
+        "_message",
+        "_send_type",
+        "_specs",
+        "channel_names",
+        "channels",
+        "missing",
+        "node_list",
+        "nodes",
+        "number",
+        "saved",
+    )
+
+    def __init__(self, graph: GraphSpec) -> None:
+        for channel in graph.channels:
+            _check(channel)
+        self._specs = graph.channels
+        self._send_type = graph.send_type
+        self._message = pack(graph_message(graph))
+        self.missing = graph.missing
+        channels, nodes = self._compile()
+        self.channel_names = [channel.name for channel in graph.channels]
+        self.channels = {
+            name: Channel(number, written, saved)
+            for number, (name, (written, saved)) in enumerate(
+                zip(self.channel_names, channels, strict=True)
+            )
+        }
+        self.saved = [saved for _, saved in channels]
+        self.node_list = [
+            Node(
+                number,
+                node.name,
+                (PULL, node.name),
+                tuple(self.channel_names[trigger] for trigger in triggers),
+            )
+            for number, (node, triggers) in enumerate(zip(graph.nodes, nodes, strict=True))
+        ]
+        self.nodes = {node.name: node for node in self.node_list}
+
+    def _compile(self) -> Any:
+        """Compile the graph in this process."""
+        number = ffi.new("lge_program *")
+        status, reply, error = call(
+            lib.lge_program_compile, self._message, len(self._message), number
+        )
+        if status != library.DONE:
+            raise failure(error)
+        said = contents(reply)
+        free_message(reply)
+        self.number = number[0]
+        self._generation = library.generation()
+        weakref.finalize(self, lib.lge_program_free, self.number).atexit = False
+        return said
+
+    def restore(self, checkpoint: Mapping[str, Any] | None) -> Run:
+        """Start a run from a checkpoint, or from nothing."""
+        if self._generation != library.generation():
+            self._compile()  # a forked process has none of its parent's programs
+        values = Values()
+        message = pack(Outgoing(self, values).state(checkpoint) if checkpoint else None)
+        number = ffi.new("lge_run *")
+        status, reply, error = call(
+            lib.lge_run_restore, self.number, values.host, message, len(message), number
+        )
+        if status < library.DONE:
+            raise failure(error)
+        run = CffiRun(self, number[0], values)
+        questions = contents(reply) or ()
+        asked = [self.question(question, values) for question in questions]
+        free_message(reply)
+        if asked:
+            run.prepare(asked)
+        return run
+
+    def question(self, said: Any, values: Values) -> Question:
+        """Look up the values of a question, which is good only until its message is freed."""
+        name, channel, *rest = said
+        subject = values.of(rest[0]) if rest and rest[0] is not None else self.missing
+        more = [values.of(handle) for handle in rest[1]] if len(rest) > 1 else []
+        return Question(name, channel, subject, more)
+
+    def answer(self, question: Question) -> Answer:
+        """Answer a question: the only place that calls a reducer or a custom channel."""
+        name, number, subject, values = question
+        spec = self._specs[number]
+        match name:
+            case "fold":
+                assert spec.fold is not None
+                return "value", spec.fold(subject, values)
+            case "initial":
+                assert spec.initial is not None
+                return self._optional(spec.initial())
+            case "load":
+                return "value", spec.custom.from_checkpoint(subject)
+            case "copy":
+                return "value", subject.copy()
+            case "get" | "checkpoint":
+                return self._optional(getattr(subject, name)())
+            case "update":
+                return "flag", bool(subject.update(values))
+            case _:
+                return "flag", bool(getattr(subject, name)())
+
+    def _optional(self, value: Any) -> Answer:
+        return ("nothing", None) if value is self.missing else ("value", value)
+
+    def packet_node(self, value: Any) -> str | None:
+        """The node a packet names; None for what is no packet."""
+        if not isinstance(value, self._send_type):
+            return None
+        node = value.node
+        # No node has a name that isn't text.
+        return node if isinstance(node, str) else str(node)
+
+
+def _check(channel: ChannelSpec) -> None:
+    """Refuse a channel that lacks what its kind needs."""
+    for needed in _NEEDED.get(channel.kind, ()):
+        if getattr(channel, needed) is None:
+            raise ProtocolError(
+                f"channel '{channel.name}' is of kind '{channel.kind}' and has no '{needed}'"
+            )

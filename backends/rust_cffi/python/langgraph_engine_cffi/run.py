@@ -1,0 +1,290 @@
+"""One invocation. Every method writes a message, lets the library answer it, and reads the reply."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from langgraph_engine.protocol import PUSH, Committed, Plan
+from langgraph_engine_cffi.library import (
+    DONE,
+    REFUSED,
+    call,
+    contents,
+    failure,
+    free_message,
+    lib,
+    pack,
+)
+from langgraph_engine_cffi.messages import Outgoing, plain_version, saved_value, shown_value
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Sequence
+
+    from langgraph_engine.protocol import TaskPath, TaskWrites, Version, Write
+    from langgraph_engine_cffi.messages import Answer
+    from langgraph_engine_cffi.program import CffiProgram, Question
+    from langgraph_engine_cffi.values import Values
+
+__all__ = ["CffiRun", "CffiTask"]
+
+_PUSHED = (PUSH,)
+
+
+class CffiTask:
+    """See ``langgraph_engine.protocol.Task``."""
+
+    __slots__ = ("id", "input", "name", "namespace", "path", "triggers")
+
+    def __init__(
+        self,
+        id: str,
+        name: str,
+        path: TaskPath,
+        triggers: tuple[str, ...],
+        input: Any,
+        namespace: str,
+    ) -> None:
+        self.id = id
+        self.name = name
+        self.path = path
+        self.triggers = triggers
+        self.input = input
+        self.namespace = namespace
+
+    def __repr__(self) -> str:
+        return f"Task(id={self.id!r}, name={self.name!r}, path={self.path!r})"
+
+
+class CffiRun:
+    """See ``langgraph_engine.protocol.Run``."""
+
+    __slots__ = ("__weakref__", "_number", "_program", "_values")
+
+    def __init__(self, program: CffiProgram, number: int, values: Values) -> None:
+        self._program = program
+        self._number = number
+        self._values = values
+
+    def __del__(self, free: Callable[[int], None] = lib.lge_run_free) -> None:
+        free(self._number)
+
+    # --- the protocol
+
+    def plan(
+        self, step: int, checkpoint_id: str, namespace: str, updated: Collection[str] | None
+    ) -> Plan:
+        """Say which tasks make up the next superstep."""
+        known = None if updated is None else [*updated]
+
+        def message(outgoing: Outgoing, answers: list[Answer]) -> Any:
+            return step, checkpoint_id, namespace, known, outgoing.answers(answers)
+
+        plan: Plan = self._look(lib.lge_run_plan, message, self._read_plan)
+        return plan
+
+    def push(
+        self,
+        name: str,
+        path: TaskPath,
+        parts: Sequence[str],
+        step: int,
+        checkpoint_id: str,
+        namespace: str,
+    ) -> CffiTask:
+        """Make a task a running task asks for."""
+        message = (name, [*parts], step, checkpoint_id, namespace)
+        task_id, own_namespace = self._tell(lib.lge_run_push, message)
+        return CffiTask(task_id, name, path, _PUSHED, None, own_namespace)
+
+    def commit(self, writes: Sequence[TaskWrites], version: Version | None) -> Committed:
+        """Apply one superstep's writes and say which channels changed."""
+        number = None if version is None else plain_version(version)
+        with Outgoing(self._program, self._values) as outgoing:
+            message = pack((outgoing.tasks(writes), number))
+        asked, said = self._send(lib.lge_run_commit, message, outgoing.lent, _same)
+        while asked:
+            asked, said = self._go_on(said)
+        updated, unknown = said
+        names = self._program.channel_names
+        return Committed(
+            {names[channel] for channel in updated},
+            [(writes[task][1], writes[task][0], name) for task, name in unknown],
+        )
+
+    def read(self, keys: str | Sequence[str], writes: Iterable[Write] | None = None) -> Any:
+        """Read channels; with ``writes``, as if one task's writes had been committed."""
+        one = isinstance(keys, str)
+        names = [keys] if one else [*keys]
+        written = None if writes is None else [*writes]
+
+        def message(outgoing: Outgoing, answers: list[Answer]) -> Any:
+            own = None if written is None else outgoing.writes(written)
+            return names, own, outgoing.answers(answers)
+
+        found = self._look(lib.lge_run_read, message, self._read_channels)
+        return next(iter(found.values()), None) if one else found
+
+    def state(self, name: str) -> Any:
+        """One channel's checkpoint value, or ``missing``."""
+        return self._tell(lib.lge_run_state, name, lambda said: self._read_state(name, said))
+
+    def max_version(self) -> Version | None:
+        """The highest channel version, or None if no channel was ever written."""
+        status, reply, error = call(lib.lge_run_max_version, self._number)
+        version: Version | None = self._finish(status, reply, error, (), _same)[1]
+        return version
+
+    def see(self, name: str) -> None:
+        """Mark ``name`` as having seen every channel at its present version."""
+        self._tell(lib.lge_run_see, name)
+
+    def unseen(self, name: str) -> bool:
+        """Whether any channel is newer than ``name`` has seen."""
+        return bool(self._tell(lib.lge_run_unseen, name))
+
+    def checkpoint(
+        self, checkpoint_id: str, timestamp: str, updated: Collection[str] | None
+    ) -> dict[str, Any]:
+        """Build LangGraph's checkpoint of the present state."""
+        changed = None if updated is None else sorted(updated)
+        state = self._look(
+            lib.lge_run_checkpoint, lambda outgoing, it: outgoing.answers(it), self._read_marks
+        )
+        return {
+            "v": state["v"],
+            "ts": timestamp,
+            "id": checkpoint_id,
+            "channel_values": state["channel_values"],
+            "channel_versions": state["channel_versions"],
+            "versions_seen": state["versions_seen"],
+            "updated_channels": changed,
+        }
+
+    # --- calling the library
+
+    def prepare(self, questions: Sequence[Question]) -> None:
+        """Answer what the library asked when the run was restored."""
+        answers = [self._program.answer(question) for question in questions]
+        with Outgoing(self._program, self._values) as outgoing:
+            message = pack(outgoing.answers(answers))
+        self._send(lib.lge_run_answer, message, outgoing.lent, _same)
+
+    def _look(
+        self,
+        function: Callable[..., int],
+        message: Callable[[Outgoing, list[Answer]], Any],
+        read: Callable[[Any], Any],
+    ) -> Any:
+        """Make a call that changes nothing, again with each question's answer added."""
+        answers: list[Answer] = []
+        while True:
+            with Outgoing(self._program, self._values) as outgoing:
+                encoded = pack(message(outgoing, answers))
+            asked, said = self._send(function, encoded, outgoing.lent, read)
+            if not asked:
+                return said
+            answers.append(self._program.answer(said))
+
+    def _go_on(self, question: Question) -> tuple[bool, Any]:
+        """Answer a commit's question. If the user's code raises, the commit is given up."""
+        try:
+            answer = self._program.answer(question)
+        except BaseException:
+            status, reply, error = call(lib.lge_run_abort, self._number)
+            self._finish(status, reply, error, (), _same)
+            raise
+        with Outgoing(self._program, self._values) as outgoing:
+            message = pack(outgoing.answer(answer))
+        return self._send(lib.lge_run_answer, message, outgoing.lent, _same)
+
+    def _tell(
+        self, function: Callable[..., int], message: Any, read: Callable[[Any], Any] | None = None
+    ) -> Any:
+        """Make a call that lends nothing and is never answered with a question."""
+        return self._send(function, pack(message), (), read or _same)[1]
+
+    def _send(
+        self,
+        function: Callable[..., int],
+        message: bytes,
+        lent: Sequence[int],
+        read: Callable[[Any], Any],
+    ) -> tuple[bool, Any]:
+        """Make a call: gives whether the library asks, and its question or what ``read`` made."""
+        status, reply, error = call(function, self._number, message, len(message))
+        return self._finish(status, reply, error, lent, read)
+
+    def _finish(
+        self, status: int, reply: Any, error: Any, lent: Sequence[int], read: Callable[[Any], Any]
+    ) -> tuple[bool, Any]:
+        if status < DONE:
+            raised = failure(error, self._values.of)
+            if status == REFUSED:
+                self._values.take_back(lent)
+            raise raised
+        try:
+            said = contents(reply)
+            if status != DONE:
+                return True, self._program.question(said, self._values)
+            return False, read(said)
+        finally:
+            free_message(reply)
+
+    # --- what replies say; a handle's value is looked up before the reply is freed
+
+    def _read_plan(self, said: Any) -> Plan:
+        nodes, value_of = self._program.node_list, self._values.of
+        tasks = []
+        for task_id, number, packet, given, namespace in said[0]:
+            node = nodes[number]
+            if packet is not None:
+                path, triggers = (PUSH, packet, False), _PUSHED
+            else:
+                path, triggers = node.path, node.triggers
+            read = self._read_channels(given) if isinstance(given, dict) else self._shown(given)
+            tasks.append(CffiTask(task_id, node.name, path, triggers, read, namespace))
+        return Plan(tasks, [(reason, value_of(packet)) for reason, packet in said[1]])
+
+    def _shown(self, said: Any) -> Any:
+        return shown_value(said, self._values)
+
+    def _read_channels(self, said: Any) -> dict[str, Any]:
+        names, values = self._program.channel_names, self._values
+        return {names[channel]: shown_value(value, values) for channel, value in said.items()}
+
+    def _read_state(self, name: str, said: Any) -> Any:
+        if said is None:
+            return self._program.missing
+        form = self._program.channels[name].saved
+        return saved_value(said[0], form, self._values)
+
+    def _read_marks(self, said: Any) -> dict[str, Any]:
+        """The engine's part of a checkpoint."""
+        program, values = self._program, self._values
+        channel_names, nodes = program.channel_names, program.node_list
+        version_of_format, channel_values, versions, seen = said
+
+        one: dict[Version, Version] = {}  # a version is listed many times: keep one object of it
+
+        def named(marks: Any) -> dict[str, Version]:
+            return {
+                channel_names[name] if type(name) is int else name: one.setdefault(version, version)
+                for name, version in marks
+            }
+
+        return {
+            "v": version_of_format,
+            "channel_values": {
+                channel_names[number]: saved_value(value, program.saved[number], values)
+                for number, value in channel_values
+            },
+            "channel_versions": named(versions),
+            "versions_seen": {
+                nodes[name].name if type(name) is int else name: named(marks)
+                for name, marks in seen
+            },
+        }
+
+
+def _same(said: Any) -> Any:
+    return said
