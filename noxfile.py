@@ -35,7 +35,9 @@ TEST_TOOLS = (
     "anyio>=4",  # runs are cancelled through its scopes
     "hatchling>=1.24",
     "hypothesis>=6.100",
-    "langgraph-checkpoint-sqlite>=3",  # threads are handed over in a file, too
+    "langgraph-checkpoint-postgres>=3",  # threads are handed over in a database
+    "langgraph-checkpoint-sqlite>=3",  # and in a file
+    "psycopg[binary]>=3.2",
     "pytest>=8",
     "pytest-timeout",
     "pytest-xdist",
@@ -138,6 +140,9 @@ def build(session: nox.Session, distribution: Distribution, folder: Path) -> Non
         # The interpreter's own path, not the session's: a path that changes from session to session
         # would have every one of them compile PyO3 again. cffi is asked in the session's.
         maturin += ["--interpreter", base_python(session) if distribution.per_python else "python"]
+        # What `maturin develop` leaves in the tree would be in the wheel twice.
+        for left_behind in distribution.folder.glob("python/*/_native"):
+            shutil.rmtree(left_behind)
         with session.chdir(distribution.folder):
             session.run(*maturin, env=cargo_environment())
     else:
@@ -165,7 +170,7 @@ def files_in(source: Path) -> Iterator[Path]:
         yield source
         return
     for path in source.rglob("*"):
-        left_behind = {"__pycache__", "target"}.intersection(path.parts)
+        left_behind = {"__pycache__", "_native", "target"}.intersection(path.parts)
         if path.is_file() and not left_behind and path.suffix not in {".so", ".pyd", ".dylib"}:
             yield path
 
@@ -396,7 +401,7 @@ def machine_paths() -> Iterator[str]:
 @nox.session(python=DEFAULT)
 def types(session: nox.Session) -> None:
     """Types of the Python, strictly, and stubs against the built native module."""
-    install(session, TYPE_CHECKER, "pytest", "hypothesis")
+    install(session, TYPE_CHECKER, "types-cffi", "pytest", "hypothesis")
     session.run("mypy")
     session.run("mypy", str(BACKENDS / "python_ref" / "langgraph_engine_python"))
     if has_cargo():

@@ -1,7 +1,7 @@
 """A run begun on one engine, stopped or killed there, ends on any other as it would have ended on stock.
 
 Unlike `test_resume_across`, where stock and an engine take turns at the steps of the corpus, here
-every engine takes over from every other one, from a saver in memory and from one in a file.
+every engine takes over from every other one, from a saver in memory, from one in a file and from Postgres.
 """
 
 from __future__ import annotations
@@ -81,9 +81,60 @@ async def _asqlite(file: Path) -> AsyncIterator[Any]:
         yield saver
 
 
+@contextmanager
+def _postgres(file: Path) -> Iterator[Any]:
+    from langgraph.checkpoint.postgres import PostgresSaver
+
+    with PostgresSaver.from_conn_string(POSTGRES["uri"]) as saver:
+        yield saver
+
+
+@asynccontextmanager
+async def _apostgres(file: Path) -> AsyncIterator[Any]:
+    from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
+
+    async with AsyncPostgresSaver.from_conn_string(POSTGRES["uri"]) as saver:
+        yield saver
+
+
+POSTGRES: dict[str, str] = {}
+"""Where the server is, once a test asked for it."""
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The URI of a database; the server is this session's own."""
+    postgres_saver = pytest.importorskip(
+        "langgraph.checkpoint.postgres", reason="no langgraph-checkpoint-postgres"
+    ).PostgresSaver
+    command = [sys.executable, "-m", "tests.upstream.services"]
+    with subprocess.Popen(
+        command,
+        cwd=TESTS.parent,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as server:
+        assert server.stdin
+        assert server.stdout
+        assert server.stderr
+        uri = server.stdout.readline().strip()
+        if not uri:
+            words = server.stderr.read().strip()
+            assert server.wait(30) == 2, words
+            pytest.skip(words)
+        with postgres_saver.from_conn_string(f"{uri}postgres") as saver:
+            saver.setup()
+        yield f"{uri}postgres"
+        server.stdin.close()
+        assert server.wait(30) == 0
+
+
 SAVERS: dict[str, tuple[Callable[[Path], Any], Callable[[Path], Any]]] = {
     "memory": (_memory, _amemory),
     "sqlite": (_sqlite, _asqlite),
+    "postgres": (_postgres, _apostgres),
 }
 """How to open a saver, from a thread and in an event loop; another kind is one more entry."""
 
@@ -92,6 +143,8 @@ SAVERS: dict[str, tuple[Callable[[Path], Any], Callable[[Path], Any]]] = {
 def kind(request: pytest.FixtureRequest) -> str:
     if request.param == "sqlite":
         pytest.importorskip("langgraph.checkpoint.sqlite", reason="no langgraph-checkpoint-sqlite")
+    if request.param == "postgres":
+        POSTGRES["uri"] = request.getfixturevalue("postgres")
     return str(request.param)
 
 
@@ -108,6 +161,9 @@ class Thread:
         self._file = file
         self._is_async = is_async
         self.seen: list[Any] = []
+        if kind == "postgres":  # one database for all threads, each of which begins anew
+            with self._open(file) as saver:
+                saver.delete_thread("1")
 
     def call(self, engine: str, input: Any, dies: bool = False) -> None:
         """`graph.invoke(input)`, in which it may die."""

@@ -3,6 +3,9 @@
     with started() as services:
         run_the_suite(env=services.environment())
 
+Another program gets a Postgres of its own from ``python -m tests.upstream.services``, which prints its URI
+and stops it when its standard input ends.
+
 Debian's programs are used, installed with apt-get where they are missing and this is root. Neither
 server runs as root, both listen on 127.0.0.1 alone, and the kernel ends them should this process be killed.
 """
@@ -20,7 +23,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,24 +75,32 @@ def started(*, install: bool = True) -> Iterator[Services]:
         ServicesUnavailableError: A program is missing.
         ServerFailedError: A server doesn't start.
     """
-    if not sys.platform.startswith("linux"):
-        raise ServicesUnavailableError("Postgres and Redis are started on Linux only")
-    initdb = _program("initdb", "postgresql", install=install)
+    _program(
+        "initdb", "postgresql", install=install
+    )  # what is missing shows before a server starts
     redis = _program("redis-server", "redis-server", install=install)
-    with ExitStack() as stack:
-        stack.enter_context(_exit_on_sigterm())
-        home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="upstream-services-")))
-        home.chmod(0o711)  # Lets the servers' users through to their own folders.
-        services = Services(postgres_port=_free_port(), redis_port=_free_port())
-        stack.enter_context(
-            _postgres(initdb.resolve().parent, home / "postgres", services.postgres_port)
-        )
-        stack.enter_context(_redis(redis, home / "redis", services.redis_port))
-        yield services
+    with _home() as home, _postgres(home / "postgres", install=install) as postgres_port:
+        services = Services(postgres_port=postgres_port, redis_port=_free_port())
+        with _redis(redis, home / "redis", services.redis_port):
+            yield services
 
 
 @contextmanager
-def _postgres(programs: Path, folder: Path, port: int) -> Iterator[None]:
+def _home() -> Iterator[Path]:
+    """A folder for the servers' own, and a way out for a process that is told to end."""
+    with (
+        _exit_on_sigterm(),
+        tempfile.TemporaryDirectory(prefix="upstream-services-") as folder,
+    ):
+        home = Path(folder)
+        home.chmod(0o711)  # Lets the servers' users through to their own folders.
+        yield home
+
+
+@contextmanager
+def _postgres(folder: Path, *, install: bool) -> Iterator[int]:
+    programs = _program("initdb", "postgresql", install=install).resolve().parent
+    port = _free_port()
     user = _own_folder(folder, "postgres")
     data = str(folder / "data")
     create = [str(programs / "initdb"), "-D", data, "-U", "postgres", "--auth=trust"]
@@ -108,7 +119,7 @@ def _postgres(programs: Path, folder: Path, port: int) -> Iterator[None]:
         return subprocess.run(ask, check=False).returncode == 0
 
     with _server(_as_user(user, serve), folder, answers):
-        yield
+        yield port
 
 
 @contextmanager
@@ -199,6 +210,8 @@ def _free_port() -> int:
 
 def _program(name: str, package: str, *, install: bool) -> Path:
     """A program's path; its Debian package is installed if need be and possible."""
+    if not sys.platform.startswith("linux"):
+        raise ServicesUnavailableError("Postgres and Redis are started on Linux only")
     if found := _find(name):
         return found
     if not install:
@@ -206,7 +219,7 @@ def _program(name: str, package: str, *, install: bool) -> Path:
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
         msg = f"{name} is missing, and only root can install Debian's package {package}"
         raise ServicesUnavailableError(msg)
-    print(f"installing Debian's package {package}", flush=True)
+    print(f"installing Debian's package {package}", file=sys.stderr, flush=True)
     # In "runlevel 1" a package doesn't start its own server.
     environment = os.environ | {"RUNLEVEL": "1", "DEBIAN_FRONTEND": "noninteractive"}
     get = ["apt-get", "install", "--quiet", "--yes", "--no-install-recommends", package]
@@ -227,3 +240,19 @@ def _find(name: str) -> Path | None:
     places = os.pathsep.join([os.environ.get("PATH", os.defpath), *(f"{h}/bin" for h in homes)])
     found = shutil.which(name, path=places)
     return Path(found) if found else None
+
+
+def main() -> int:
+    """Start Postgres alone; 2 if it can't be had here."""
+    try:
+        with _home() as home, _postgres(home / "postgres", install=True) as port:
+            print(Services(port, 0).postgres_uri, flush=True)
+            sys.stdin.read()
+    except ServicesUnavailableError as why:
+        print(why, file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

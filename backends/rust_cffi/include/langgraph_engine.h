@@ -131,15 +131,16 @@ typedef void (*lge_handles_fn)(void *context, const uint64_t *handles, size_t co
 //
 // A value is a number that means something to the host only. Each time a number stands in a message to
 // the library, the library takes one reference to it, unless the call returns `LGE_REFUSED`: then it
-// takes none. It gives each reference back exactly once, by `release`.
+// takes none. It gives each reference back exactly once: by `release`, or, if there is none, in the
+// replies of `lge_run_commit` and `lge_run_released`, and the rest when the run is freed.
 typedef struct lge_host {
   // Handed to both functions. May be NULL.
   void *context;
   // Called with the handles of a message before anything else is done with it: add a reference to
   // each, as often as it is listed. NULL: the message brings the references with it.
   lge_handles_fn retain;
-  // Called with the handles the library has no more use for, as often as each was taken. May be
-  // NULL, for a host that frees all its values at the end.
+  // Called with the handles the library has no more use for, as often as each was taken. NULL: the
+  // host is told of them in replies.
   lge_handles_fn release;
 } lge_host;
 
@@ -397,6 +398,16 @@ int32_t lge_run_max_version(lge_run run,
 int32_t lge_run_abort(lge_run run,
                       struct lge_message *reply,
                       struct lge_error *error);
+
+// Gives the handles that the host has back since it was last told, as an array: for a host without
+// `release`; with one it is empty. `lge_run_commit` says the same in its reply.
+//
+// `reply` and `error` are filled for the host, which frees them; `error` may be NULL. Refused with
+// `LGE_ERROR_STALE_HANDLE` or `LGE_ERROR_USED_AFTER_FORK`. Any thread. Since version 1.
+//
+// # Safety
+// The pointers are NULL or point to memory of their type.
+int32_t lge_run_released(lge_run run, struct lge_message *reply, struct lge_error *error);
 
 // Frees a run and gives back its values, but for those of messages and errors not freed yet. 0, or a
 // run that was freed, is left alone.

@@ -15,7 +15,8 @@ pub type lge_handles_fn =
 ///
 /// A value is a number that means something to the host only. Each time a number stands in a message to
 /// the library, the library takes one reference to it, unless the call returns `LGE_REFUSED`: then it
-/// takes none. It gives each reference back exactly once, by `release`.
+/// takes none. It gives each reference back exactly once: by `release`, or, if there is none, in the
+/// replies of `lge_run_commit` and `lge_run_released`, and the rest when the run is freed.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 #[allow(non_camel_case_types, reason = "C's name for it")]
@@ -25,8 +26,8 @@ pub struct lge_host {
     /// Called with the handles of a message before anything else is done with it: add a reference to
     /// each, as often as it is listed. NULL: the message brings the references with it.
     pub retain: lge_handles_fn,
-    /// Called with the handles the library has no more use for, as often as each was taken. May be
-    /// NULL, for a host that frees all its values at the end.
+    /// Called with the handles the library has no more use for, as often as each was taken. NULL: the
+    /// host is told of them in replies.
     pub release: lge_handles_fn,
 }
 
@@ -60,20 +61,31 @@ impl Host {
         }
     }
 
-    /// Gives back what is no longer needed. This thread may hold no lock.
+    /// Gives back what is no longer needed, if the host wants to be called. This thread may hold no lock.
     pub(crate) fn give_back(&self) {
+        let Some(release) = self.calls.release else {
+            return;
+        };
         loop {
-            let mut unneeded = self.unneeded.lock().unwrap_or_else(PoisonError::into_inner);
-            let handles = std::mem::take(&mut *unneeded);
-            drop(unneeded);
+            let handles = self.take_unneeded();
             if handles.is_empty() {
                 return;
             }
-            if let Some(release) = self.calls.release {
-                // SAFETY: the host gave the function for this, with this context.
-                unsafe { release(self.calls.context, handles.as_ptr(), handles.len()) };
-            }
+            // SAFETY: the host gave the function for this, with this context.
+            unsafe { release(self.calls.context, handles.as_ptr(), handles.len()) };
         }
+    }
+
+    /// What is no longer needed, for a reply; none if the host is called instead.
+    pub(crate) fn released(&self) -> Option<Vec<u64>> {
+        match self.calls.release {
+            Some(_) => None,
+            None => Some(self.take_unneeded()),
+        }
+    }
+
+    fn take_unneeded(&self) -> Vec<u64> {
+        std::mem::take(&mut *self.unneeded.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 

@@ -538,6 +538,25 @@ pub unsafe extern "C" fn lge_run_abort(
     unsafe { ask(run, reply, error, Run::abort) }
 }
 
+/// Gives the handles that the host has back since it was last told, as an array: for a host without
+/// `release`; with one it is empty. `lge_run_commit` says the same in its reply.
+///
+/// `reply` and `error` are filled for the host, which frees them; `error` may be NULL. Refused with
+/// `LGE_ERROR_STALE_HANDLE` or `LGE_ERROR_USED_AFTER_FORK`. Any thread. Since version 1.
+///
+/// # Safety
+/// The pointers are NULL or point to memory of their type.
+// SAFETY: as for `lge_abi_version`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lge_run_released(
+    run: lge_run,
+    reply: *mut lge_message,
+    error: *mut lge_error,
+) -> i32 {
+    // SAFETY: the caller vouches for the pointers.
+    unsafe { ask(run, reply, error, Run::released) }
+}
+
 /// Frees a run and gives back its values, but for those of messages and errors not freed yet. 0, or a
 /// run that was freed, is left alone.
 ///

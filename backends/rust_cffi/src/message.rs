@@ -90,6 +90,14 @@ impl Reply {
         values.into_iter().for_each(|value| self.value(value));
     }
 
+    /// Handles the host has back: the message doesn't keep them.
+    pub(crate) fn released(&mut self, handles: &[u64]) {
+        self.array(handles.len());
+        for handle in handles {
+            encode::write_uint(&mut self.bytes, *handle).expect(NEVER_FAILS);
+        }
+    }
+
     pub(crate) fn version(&mut self, version: &Version) {
         match version {
             Version::Int(number) => self.number(*number),

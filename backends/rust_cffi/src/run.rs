@@ -119,7 +119,7 @@ impl Run {
     pub(crate) fn commit(&self, message: &[u8]) -> CallResult {
         look(&self.host, |take| self.program.read_commit(message, take))?;
         let (batch, version) = self.program.read_commit(message, &mut taker(&self.host))?;
-        self.with(|run| Ok(committed(run.begin_commit(batch, version)?)))
+        self.with(|run| Ok(self.committed(run.begin_commit(batch, version)?)))
     }
 
     /// Answers the questions of a restore, in an array, or the one of a commit.
@@ -136,7 +136,7 @@ impl Run {
         match (&mut *state, several) {
             (State::Ready(run), false) => {
                 let answer = answers.pop().expect("one was read");
-                Ok(committed(run.answer_commit(answer)?))
+                Ok(self.committed(run.answer_commit(answer)?))
             }
             (State::Asked(_), true) => {
                 if let State::Asked(unanswered) = std::mem::replace(&mut *state, State::Failed) {
@@ -265,6 +265,38 @@ impl Run {
         })
     }
 
+    /// The handles the host has back, if it isn't called.
+    pub(crate) fn released(&self) -> CallResult {
+        let mut reply = Reply::default();
+        reply.released(&self.host.released().unwrap_or_default());
+        Ok(Outcome::Done(reply))
+    }
+
+    fn committed(&self, step: CommitStep<Value>) -> Outcome {
+        let done = match step {
+            Step::Ask(request) => return ask(request),
+            Step::Done(done) => done,
+        };
+        drop(done.retired);
+        let released = self.host.released();
+        let mut reply = Reply::default();
+        reply.array(2 + usize::from(released.is_some()));
+        reply.array(done.updated.len());
+        for channel in done.updated {
+            reply.index(channel.index());
+        }
+        reply.array(done.unknown.len());
+        for (task, name) in done.unknown {
+            reply.array(2);
+            reply.index(task);
+            reply.text(&name);
+        }
+        if let Some(released) = released {
+            reply.released(&released);
+        }
+        Outcome::Done(reply)
+    }
+
     fn lock(&self) -> Result<MutexGuard<'_, State>, Error> {
         // Poisoned by a panic: what the run holds may be half of something.
         self.state.lock().map_err(|_| panics::poisoned(ENGINE))
@@ -390,26 +422,6 @@ fn read_superstep<'a>(reader: &mut Reader<'a>) -> Read<Superstep<'a>> {
         checkpoint_id: reader.text("a checkpoint's id")?,
         namespace: reader.text("a namespace")?,
     })
-}
-
-fn committed(step: CommitStep<Value>) -> Outcome {
-    let done = match step {
-        Step::Ask(request) => return ask(request),
-        Step::Done(done) => done,
-    };
-    let mut reply = Reply::default();
-    reply.array(2);
-    reply.array(done.updated.len());
-    for channel in done.updated {
-        reply.index(channel.index());
-    }
-    reply.array(done.unknown.len());
-    for (task, name) in done.unknown {
-        reply.array(2);
-        reply.index(task);
-        reply.text(&name);
-    }
-    Outcome::Done(reply)
 }
 
 fn describe_plan(plan: lge_core::plan::Plan<Value>) -> Reply {

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 __all__ = [
     "ABI_VERSION",
     "DONE",
+    "ERROR",
+    "MESSAGE",
     "REFUSED",
     "abi_version",
     "call",
@@ -86,8 +88,8 @@ def generation() -> int:
     return _generation
 
 
-_MESSAGE = ffi.typeof("lge_message *")
-_ERROR = ffi.typeof("lge_error *")
+MESSAGE: Final = ffi.typeof("lge_message *")
+ERROR: Final = ffi.typeof("lge_error *")
 _new, _buffer, _unpack = ffi.new, ffi.buffer, ormsgpack.unpackb
 _KEYS_ARE_NUMBERS = ormsgpack.OPT_NON_STR_KEYS
 
@@ -99,7 +101,7 @@ free_message = lib.lge_message_free
 
 def call(function: Callable[..., int], *arguments: Any) -> tuple[int, Any, Any]:
     """Call a function that replies with a message: gives status, reply and error."""
-    reply, error = _new(_MESSAGE), _new(_ERROR)
+    reply, error = _new(MESSAGE), _new(ERROR)
     return function(*arguments, reply, error), reply, error
 
 

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from langgraph_engine.errors import ProtocolError
 from langgraph_engine.protocol import PULL, PUSH
+from langgraph_engine_cffi.library import pack
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from typing_extensions import Self
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from langgraph_engine_cffi.program import CffiProgram
     from langgraph_engine_cffi.values import Values
 
-__all__ = ["Answer", "Outgoing", "graph_message", "plain_version", "saved_value", "shown_value"]
+__all__ = ["Answer", "Outgoing", "graph_message", "plain_version", "saved_value"]
 
 _LARGEST = 2**63
 
@@ -45,15 +46,6 @@ def graph_message(graph: GraphSpec) -> Any:
         ],
         [(name, [*nodes]) for name, nodes in graph.trigger_to_nodes.items()],
     )
-
-
-def shown_value(said: Any, values: Values) -> Any:
-    """A channel's value as a node reads it."""
-    if type(said) is int:
-        return values.of(said)
-    if said is None:
-        return None
-    return [values.of(handle) for handle in said]
 
 
 def saved_value(said: Any, form: str, values: Values) -> Any:
@@ -100,13 +92,13 @@ class Outgoing:
         self._values = values
         self.lent: list[int] = []
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        """A message that can't be written lends nothing."""
-        if kind is not None:
-            self._values.take_back(self.lent)
+    def pack(self, write: Callable[[Self], Any]) -> bytes:
+        """The message that ``write`` makes of this. One that can't be written lends nothing."""
+        try:
+            return pack(write(self))
+        except BaseException:
+            self._values.forget(self.lent)
+            raise
 
     def _lend(self, value: Any) -> int:
         return self._values.lend(value, self.lent)
@@ -114,7 +106,7 @@ class Outgoing:
     def tasks(self, writes: Iterable[TaskWrites]) -> list[Any]:
         """A superstep's writes."""
         nodes = self._program.nodes
-        tasks = []
+        tasks: list[Any] = []
         for path, name, written, triggers in writes:
             node = nodes.get(name)
             if node is None:
@@ -139,18 +131,21 @@ class Outgoing:
 
     def writes(self, writes: Iterable[Write]) -> list[Any]:
         """One task's writes."""
-        channels = self._program.channels
-        values, lent = self._values, self.lent
+        plain_channels, lend, lent = self._program.plain_channels, self._values.lend, self.lent
         said: list[Any] = []
         for name, value in writes:
-            channel = channels.get(name)
-            if channel is None or channel.written == "ignored":
-                said.append((name, None))
-            elif channel.written == "value":
-                said.append((channel.number, values.lend(value, lent)))
+            number = plain_channels.get(name)
+            if number is None:
+                said.append(self._write(name, value))
             else:
-                said.append((channel.number, self._written(channel.written, value)))
+                said.append((number, lend(value, lent)))
         return said
+
+    def _write(self, name: str, value: Any) -> Any:
+        channel = self._program.channels.get(name)
+        if channel is None or channel.written == "ignored":
+            return name, None
+        return channel.number, self._written(channel.written, value)
 
     def _written(self, form: str, value: Any) -> Any:
         if form == "name":

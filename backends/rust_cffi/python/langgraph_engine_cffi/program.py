@@ -11,7 +11,7 @@ from langgraph_engine_cffi import library
 from langgraph_engine_cffi.library import call, contents, failure, ffi, free_message, lib, pack
 from langgraph_engine_cffi.messages import Outgoing, graph_message
 from langgraph_engine_cffi.run import CffiRun
-from langgraph_engine_cffi.values import Values
+from langgraph_engine_cffi.values import HOST, Values
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,6 +57,7 @@ class CffiProgram:
         number: The library's number of it, in the process it was last used in.
         channel_names: The channels' names, by number.
         channels: The channels, by name.
+        plain_channels: The numbers of those written with a value and nothing more, by name.
         saved: How the channels' values are saved, by number.
         node_list: The nodes, by number.
         nodes: The nodes, by name.
@@ -75,6 +76,7 @@ class CffiProgram:
         "node_list",
         "nodes",
         "number",
+        "plain_channels",
         "saved",
     )
 
@@ -92,6 +94,11 @@ class CffiProgram:
             for number, (name, (written, saved)) in enumerate(
                 zip(self.channel_names, channels, strict=True)
             )
+        }
+        self.plain_channels = {
+            name: channel.number
+            for name, channel in self.channels.items()
+            if channel.written == "value"
         }
         self.saved = [saved for _, saved in channels]
         self.node_list = [
@@ -128,7 +135,7 @@ class CffiProgram:
         message = pack(Outgoing(self, values).state(checkpoint) if checkpoint else None)
         number = ffi.new("lge_run *")
         status, reply, error = call(
-            lib.lge_run_restore, self.number, values.host, message, len(message), number
+            lib.lge_run_restore, self.number, HOST, message, len(message), number
         )
         if status < library.DONE:
             raise failure(error)

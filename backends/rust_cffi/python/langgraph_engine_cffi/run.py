@@ -7,15 +7,18 @@ from typing import TYPE_CHECKING, Any
 from langgraph_engine.protocol import PUSH, Committed, Plan
 from langgraph_engine_cffi.library import (
     DONE,
+    ERROR,
+    MESSAGE,
     REFUSED,
     call,
     contents,
     failure,
+    ffi,
     free_message,
     lib,
     pack,
 )
-from langgraph_engine_cffi.messages import Outgoing, plain_version, saved_value, shown_value
+from langgraph_engine_cffi.messages import Outgoing, plain_version, saved_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["CffiRun", "CffiTask"]
 
 _PUSHED = (PUSH,)
+new = ffi.new
 
 
 class CffiTask:
@@ -67,6 +71,7 @@ class CffiRun:
 
     def __del__(self, free: Callable[[int], None] = lib.lge_run_free) -> None:
         free(self._number)
+        self._values.clear()
 
     # --- the protocol
 
@@ -99,17 +104,19 @@ class CffiRun:
     def commit(self, writes: Sequence[TaskWrites], version: Version | None) -> Committed:
         """Apply one superstep's writes and say which channels changed."""
         number = None if version is None else plain_version(version)
-        with Outgoing(self._program, self._values) as outgoing:
-            message = pack((outgoing.tasks(writes), number))
-        asked, said = self._send(lib.lge_run_commit, message, outgoing.lent, _same)
+        outgoing = Outgoing(self._program, self._values)
+        message = outgoing.pack(lambda outgoing: (outgoing.tasks(writes), number))
+        asked, said = self._send(lib.lge_run_commit, message, outgoing.lent)
         while asked:
             asked, said = self._go_on(said)
-        updated, unknown = said
+        updated, unknown, released = said
         names = self._program.channel_names
-        return Committed(
+        committed = Committed(
             {names[channel] for channel in updated},
             [(writes[task][1], writes[task][0], name) for task, name in unknown],
         )
+        self._values.forget(released)
+        return committed
 
     def read(self, keys: str | Sequence[str], writes: Iterable[Write] | None = None) -> Any:
         """Read channels; with ``writes``, as if one task's writes had been committed."""
@@ -130,8 +137,7 @@ class CffiRun:
 
     def max_version(self) -> Version | None:
         """The highest channel version, or None if no channel was ever written."""
-        status, reply, error = call(lib.lge_run_max_version, self._number)
-        version: Version | None = self._finish(status, reply, error, (), _same)[1]
+        version: Version | None = self._ask(lib.lge_run_max_version)
         return version
 
     def see(self, name: str) -> None:
@@ -165,9 +171,9 @@ class CffiRun:
     def prepare(self, questions: Sequence[Question]) -> None:
         """Answer what the library asked when the run was restored."""
         answers = [self._program.answer(question) for question in questions]
-        with Outgoing(self._program, self._values) as outgoing:
-            message = pack(outgoing.answers(answers))
-        self._send(lib.lge_run_answer, message, outgoing.lent, _same)
+        outgoing = Outgoing(self._program, self._values)
+        message = outgoing.pack(lambda outgoing: outgoing.answers(answers))
+        self._send(lib.lge_run_answer, message, outgoing.lent)
 
     def _look(
         self,
@@ -178,9 +184,9 @@ class CffiRun:
         """Make a call that changes nothing, again with each question's answer added."""
         answers: list[Answer] = []
         while True:
-            with Outgoing(self._program, self._values) as outgoing:
-                encoded = pack(message(outgoing, answers))
-            asked, said = self._send(function, encoded, outgoing.lent, read)
+            outgoing = Outgoing(self._program, self._values)
+            packed = outgoing.pack(lambda outgoing: message(outgoing, answers))
+            asked, said = self._send(function, packed, outgoing.lent, read)
             if not asked:
                 return said
             answers.append(self._program.answer(said))
@@ -190,43 +196,53 @@ class CffiRun:
         try:
             answer = self._program.answer(question)
         except BaseException:
-            status, reply, error = call(lib.lge_run_abort, self._number)
-            self._finish(status, reply, error, (), _same)
+            self._ask(lib.lge_run_abort)
+            self._values.forget(self._ask(lib.lge_run_released))
             raise
-        with Outgoing(self._program, self._values) as outgoing:
-            message = pack(outgoing.answer(answer))
-        return self._send(lib.lge_run_answer, message, outgoing.lent, _same)
+        outgoing = Outgoing(self._program, self._values)
+        message = outgoing.pack(lambda outgoing: outgoing.answer(answer))
+        return self._send(lib.lge_run_answer, message, outgoing.lent)
+
+    def _ask(self, function: Callable[..., int]) -> Any:
+        """Make a call that has no message."""
+        status, reply, error = call(function, self._number)
+        return self._finish(status, reply, error, (), None)[1]
 
     def _tell(
         self, function: Callable[..., int], message: Any, read: Callable[[Any], Any] | None = None
     ) -> Any:
         """Make a call that lends nothing and is never answered with a question."""
-        return self._send(function, pack(message), (), read or _same)[1]
+        return self._send(function, pack(message), (), read)[1]
 
     def _send(
         self,
         function: Callable[..., int],
         message: bytes,
         lent: Sequence[int],
-        read: Callable[[Any], Any],
+        read: Callable[[Any], Any] | None = None,
     ) -> tuple[bool, Any]:
         """Make a call: gives whether the library asks, and its question or what ``read`` made."""
-        status, reply, error = call(function, self._number, message, len(message))
+        reply, error = new(MESSAGE), new(ERROR)
+        status = function(self._number, message, len(message), reply, error)
         return self._finish(status, reply, error, lent, read)
 
     def _finish(
-        self, status: int, reply: Any, error: Any, lent: Sequence[int], read: Callable[[Any], Any]
+        self,
+        status: int,
+        reply: Any,
+        error: Any,
+        lent: Sequence[int],
+        read: Callable[[Any], Any] | None,
     ) -> tuple[bool, Any]:
         if status < DONE:
             raised = failure(error, self._values.of)
-            if status == REFUSED:
-                self._values.take_back(lent)
+            self._values.forget(lent if status == REFUSED else self._ask(lib.lge_run_released))
             raise raised
         try:
             said = contents(reply)
             if status != DONE:
                 return True, self._program.question(said, self._values)
-            return False, read(said)
+            return False, said if read is None else read(said)
         finally:
             free_message(reply)
 
@@ -245,12 +261,18 @@ class CffiRun:
             tasks.append(CffiTask(task_id, node.name, path, triggers, read, namespace))
         return Plan(tasks, [(reason, value_of(packet)) for reason, packet in said[1]])
 
-    def _shown(self, said: Any) -> Any:
-        return shown_value(said, self._values)
-
     def _read_channels(self, said: Any) -> dict[str, Any]:
-        names, values = self._program.channel_names, self._values
-        return {names[channel]: shown_value(value, values) for channel, value in said.items()}
+        names, value_of, shown = self._program.channel_names, self._values.of, self._shown
+        return {
+            names[channel]: value_of(value) if type(value) is int else shown(value)
+            for channel, value in said.items()
+        }
+
+    def _shown(self, said: Any) -> Any:
+        """A channel's value as a node reads it."""
+        if type(said) is int:
+            return self._values.of(said)
+        return None if said is None else [self._values.of(handle) for handle in said]
 
     def _read_state(self, name: str, said: Any) -> Any:
         if said is None:
@@ -284,7 +306,3 @@ class CffiRun:
                 for name, marks in seen
             },
         }
-
-
-def _same(said: Any) -> Any:
-    return said

@@ -8,36 +8,29 @@ from typing import TYPE_CHECKING, Any
 from langgraph_engine_cffi.library import ffi
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
-__all__ = ["Values"]
+__all__ = ["HOST", "Values"]
 
-
-@ffi.callback("void(void *, const uint64_t *, size_t)")  # type: ignore[untyped-decorator]
-def _release(context: Any, handles: Any, count: int) -> None:
-    held = ffi.from_handle(context)
-    # The values end once all are out of the table: what ends may look at the run.
-    ended = [held.pop(handle) for handle in ffi.unpack(handles, count)]
-    del ended
+HOST = ffi.new("lge_host *")
+"""The ``lge_host`` of every run: one that is never called."""
 
 
 class Values:
     """A table of values. Each handle is given out once, with one reference, and released once.
 
-    A value that is written twice has two handles: counting is the library's business.
+    A value that is written twice has two handles: counting is the library's business. It says in its
+    replies which handles it released, and calls nobody.
 
     Attributes:
-        host: The ``lge_host`` of a run with these values; must outlive it.
         of: Gives the value of a handle.
     """
 
-    __slots__ = ("_context", "_held", "_next", "host", "of")
+    __slots__ = ("_held", "_next", "of")
 
     def __init__(self) -> None:
         self._held: dict[int, Any] = {}
         self._next = itertools.count(1).__next__
-        self._context = ffi.new_handle(self._held)
-        self.host = ffi.new("lge_host *", (self._context, ffi.NULL, _release))
         self.of = self._held.__getitem__
 
     def __len__(self) -> int:
@@ -50,7 +43,12 @@ class Values:
         lent.append(handle)
         return handle
 
-    def take_back(self, lent: Iterable[int]) -> None:
-        """Forget the handles of a message that the library refused."""
-        for handle in lent:
-            del self._held[handle]
+    def forget(self, handles: Sequence[int]) -> None:
+        """Forget handles: those the library released, or never took as it refused their message."""
+        # A value that ends may look at its run: it does so once all are out of the table.
+        ended = [self._held.pop(handle) for handle in handles]
+        del ended
+
+    def clear(self) -> None:
+        """Forget every handle: the run was freed, and has none."""
+        self._held.clear()
