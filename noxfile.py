@@ -262,7 +262,8 @@ def tests(session: nox.Session) -> None:
     session.run("pytest", "-q", "tests", *native)
     for engine in engines():
         run_conformance(session, engine)
-    for name in ("lint", "types", "rust", "docs", *(f"smoke-{version}" for version in OTHERS)):
+    others = ("lint", "types", "rust", "c_host", "docs")
+    for name in (*others, *(f"smoke-{version}" for version in OTHERS)):
         if not asked_for(name):
             session.notify(name)
 
@@ -428,6 +429,27 @@ def rust(session: nox.Session) -> None:
             cargo("test", "--doc", "--locked", "--package", "lge-core")
         else:
             cargo("test", "--workspace", "--locked")
+
+
+@nox.session(python=DEFAULT)
+def c_host(session: nox.Session) -> None:
+    """Hosts in C: the example, the protocol's scenarios, and random calls under sanitizers.
+
+    ``-- fuzz --seconds 600`` is longer; what follows ``--`` goes to the script.
+    """
+    need_toolchain_for(session, "cffi")
+    quick = (["example"], ["scenarios"], ["fuzz", "--seconds", "20"])
+    for arguments in [session.posargs] if session.posargs else quick:
+        script = BACKENDS / "rust_cffi" / "tests" / "c" / "build_and_run.py"
+        session.run("python", str(script), *arguments, env=cargo_environment())
+
+
+@nox.session(python=DEFAULT)
+def soak(session: nox.Session) -> None:
+    """A million supersteps on each engine leave nothing behind; ``-- --supersteps N`` is another number."""
+    install(session)
+    for engine in engines():
+        session.run("python", "tests/native/soak.py", engine, *session.posargs)
 
 
 @nox.session(python=DEFAULT)

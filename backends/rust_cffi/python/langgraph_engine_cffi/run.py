@@ -235,9 +235,7 @@ class CffiRun:
         read: Callable[[Any], Any] | None,
     ) -> tuple[bool, Any]:
         if status < DONE:
-            raised = failure(error, self._values.of)
-            self._values.forget(lent if status == REFUSED else self._ask(lib.lge_run_released))
-            raise raised
+            raise self._failure(status, error, lent)
         try:
             said = contents(reply)
             if status != DONE:
@@ -245,6 +243,12 @@ class CffiRun:
             return False, said if read is None else read(said)
         finally:
             free_message(reply)
+
+    def _failure(self, status: int, error: Any, lent: Sequence[int]) -> Exception:
+        """The exception for a call that failed. The values only its message had are let go."""
+        failed = failure(error, self._values.of)
+        self._values.forget(lent if status == REFUSED else self._ask(lib.lge_run_released))
+        return failed
 
     # --- what replies say; a handle's value is looked up before the reply is freed
 
