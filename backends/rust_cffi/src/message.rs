@@ -33,10 +33,21 @@ pub(crate) struct Kept {
 const NEVER_FAILS: &str = "writing to a Vec never fails";
 
 /// A message to the host in the making.
-#[derive(Default)]
 pub(crate) struct Reply {
     bytes: Vec<u8>,
     values: Vec<Value>,
+}
+
+/// Bytes most messages fit in.
+const USUAL_LENGTH: usize = 240;
+
+impl Default for Reply {
+    fn default() -> Self {
+        Reply {
+            bytes: Vec::with_capacity(USUAL_LENGTH),
+            values: Vec::new(),
+        }
+    }
 }
 
 impl Reply {

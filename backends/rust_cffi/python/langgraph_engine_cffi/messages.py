@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from langgraph_engine.errors import ProtocolError
 from langgraph_engine.protocol import PULL, PUSH
@@ -11,14 +11,13 @@ from langgraph_engine_cffi.library import pack
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from typing_extensions import Self
-
     from langgraph_engine.protocol import GraphSpec, TaskPath, TaskWrites, Version, Write
     from langgraph_engine_cffi.program import CffiProgram
     from langgraph_engine_cffi.values import Values
 
 __all__ = ["Answer", "Outgoing", "graph_message", "plain_version", "saved_value"]
 
+_A = TypeVar("_A")
 _LARGEST = 2**63
 
 
@@ -92,10 +91,18 @@ class Outgoing:
         self._values = values
         self.lent: list[int] = []
 
-    def pack(self, write: Callable[[Self], Any]) -> bytes:
-        """The message that ``write`` makes of this. One that can't be written lends nothing."""
+    def pack(self, write: Callable[[Outgoing, _A], Any], what: _A) -> bytes:
+        """The message ``write`` makes of something. One that can't be written lends nothing."""
         try:
-            return pack(write(self))
+            return pack(write(self, what))
+        except BaseException:
+            self._values.forget(self.lent)
+            raise
+
+    def commit(self, writes: Iterable[TaskWrites], version: Version | None) -> bytes:
+        """A ``commit`` message."""
+        try:
+            return pack((self.tasks(writes), version))
         except BaseException:
             self._values.forget(self.lent)
             raise

@@ -81,10 +81,11 @@ class CffiRun:
         """Say which tasks make up the next superstep."""
         known = None if updated is None else [*updated]
 
-        def message(outgoing: Outgoing, answers: list[Answer]) -> Any:
+        def again(outgoing: Outgoing, answers: list[Answer]) -> Any:
             return step, checkpoint_id, namespace, known, outgoing.answers(answers)
 
-        plan: Plan = self._look(lib.lge_run_plan, message, self._read_plan)
+        message = pack((step, checkpoint_id, namespace, known, ()))
+        plan: Plan = self._look(lib.lge_run_plan, message, (), again, self._read_plan)
         return plan
 
     def push(
@@ -103,9 +104,8 @@ class CffiRun:
 
     def commit(self, writes: Sequence[TaskWrites], version: Version | None) -> Committed:
         """Apply one superstep's writes and say which channels changed."""
-        number = None if version is None else plain_version(version)
         outgoing = Outgoing(self._program, self._values)
-        message = outgoing.pack(lambda outgoing: (outgoing.tasks(writes), number))
+        message = outgoing.commit(writes, None if version is None else plain_version(version))
         asked, said = self._send(lib.lge_run_commit, message, outgoing.lent)
         while asked:
             asked, said = self._go_on(said)
@@ -124,11 +124,13 @@ class CffiRun:
         names = [keys] if one else [*keys]
         written = None if writes is None else [*writes]
 
-        def message(outgoing: Outgoing, answers: list[Answer]) -> Any:
+        def again(outgoing: Outgoing, answers: list[Answer]) -> Any:
             own = None if written is None else outgoing.writes(written)
             return names, own, outgoing.answers(answers)
 
-        found = self._look(lib.lge_run_read, message, self._read_channels)
+        outgoing = Outgoing(self._program, self._values)
+        message = outgoing.pack(again, [])
+        found = self._look(lib.lge_run_read, message, outgoing.lent, again, self._read_channels)
         return next(iter(found.values()), None) if one else found
 
     def state(self, name: str) -> Any:
@@ -153,9 +155,7 @@ class CffiRun:
     ) -> dict[str, Any]:
         """Build LangGraph's checkpoint of the present state."""
         changed = None if updated is None else sorted(updated)
-        state = self._look(
-            lib.lge_run_checkpoint, lambda outgoing, it: outgoing.answers(it), self._read_marks
-        )
+        state = self._look(lib.lge_run_checkpoint, pack(()), (), Outgoing.answers, self._read_marks)
         return {
             "v": state["v"],
             "ts": timestamp,
@@ -172,24 +172,26 @@ class CffiRun:
         """Answer what the library asked when the run was restored."""
         answers = [self._program.answer(question) for question in questions]
         outgoing = Outgoing(self._program, self._values)
-        message = outgoing.pack(lambda outgoing: outgoing.answers(answers))
+        message = outgoing.pack(Outgoing.answers, answers)
         self._send(lib.lge_run_answer, message, outgoing.lent)
 
     def _look(
         self,
         function: Callable[..., int],
-        message: Callable[[Outgoing, list[Answer]], Any],
+        message: bytes,
+        lent: Sequence[int],
+        again: Callable[[Outgoing, list[Answer]], Any],
         read: Callable[[Any], Any],
     ) -> Any:
-        """Make a call that changes nothing, again with each question's answer added."""
+        """Make a call that changes nothing; ``again`` is its message with answers added."""
+        asked, said = self._send(function, message, lent, read)
         answers: list[Answer] = []
-        while True:
-            outgoing = Outgoing(self._program, self._values)
-            packed = outgoing.pack(lambda outgoing: message(outgoing, answers))
-            asked, said = self._send(function, packed, outgoing.lent, read)
-            if not asked:
-                return said
+        while asked:
             answers.append(self._program.answer(said))
+            outgoing = Outgoing(self._program, self._values)
+            message = outgoing.pack(again, answers)
+            asked, said = self._send(function, message, outgoing.lent, read)
+        return said
 
     def _go_on(self, question: Question) -> tuple[bool, Any]:
         """Answer a commit's question. If the user's code raises, the commit is given up."""
@@ -200,7 +202,7 @@ class CffiRun:
             self._values.forget(self._ask(lib.lge_run_released))
             raise
         outgoing = Outgoing(self._program, self._values)
-        message = outgoing.pack(lambda outgoing: outgoing.answer(answer))
+        message = outgoing.pack(Outgoing.answer, answer)
         return self._send(lib.lge_run_answer, message, outgoing.lent)
 
     def _ask(self, function: Callable[..., int]) -> Any:
