@@ -330,6 +330,15 @@ def upstream_stock(session: nox.Session) -> None:
     run_upstream(session)
 
 
+@nox.session(python=OTHERS or DEFAULT)
+@nox.parametrize("engine", ["python", "rust", "cffi"])
+def upstream_elsewhere(session: nox.Session, engine: str) -> None:
+    """LangGraph's own test suite on the other interpreters, nothing handed back, without servers."""
+    need_toolchain_for(session, engine)
+    install(session, "-r", "tests/upstream/requirements.txt")
+    run_upstream(session, "--engine", engine, "--unsupported", "raise", "--services", "none")
+
+
 def run_upstream(session: nox.Session, *options: str) -> None:
     """Run LangGraph's suite, with Postgres and Redis unless the command line says otherwise."""
     command = ["-m", "tests.upstream.run", "--services", "auto", *options, *session.posargs]
