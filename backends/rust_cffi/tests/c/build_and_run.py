@@ -32,10 +32,7 @@ SCENARIOS = ROOT / "tests" / "scenarios"
 # What the example and the scenarios share.
 SHARED = [EXAMPLE / f"{name}.c" for name in ("values", "message", "engine", "state", "sentence")]
 STRICT = ["-std=c11", "-Wall", "-Wextra", "-Werror", "-pedantic", "-g", "-O1"]
-CHECKS = {
-    "address": ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"],
-    "thread": ["-fsanitize=thread"],
-}
+SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 # Rust can instrument its own code too; stable compilers do it only when they are told twice.
 RUST_TARGET = "x86_64-unknown-linux-gnu"
 VALGRIND = ["valgrind", "-q", "--error-exitcode=1", "--leak-check=full"]
@@ -138,36 +135,26 @@ def jansson() -> list[str]:
 # --- building
 
 
-@dataclass(frozen=True)
-class Library:
-    """The static library: ``check`` is the sanitizer its own code is instrumented with, if any."""
-
-    check: str | None = None
-
-    def built(self) -> Path:
-        """Builds it with cargo and returns its path."""
-        cargo = shutil.which("cargo")
-        if cargo is None:
-            raise MissingError("cargo isn't there; https://rustup.rs says how to install Rust")
-        command = [cargo, "rustc", "-q", "-p", "lge-cffi", "--lib", "--crate-type", "staticlib"]
-        command += ["--manifest-path", str(BACKENDS / "Cargo.toml")]
-        target = Path(os.environ.get("CARGO_TARGET_DIR", BACKENDS / "target"))
-        if self.check is None:
-            build([*command, "--target-dir", target])
-            return target / "debug" / "liblanggraph_engine.a"
-        # Kept apart: cargo would otherwise build everything anew each time the flags change.
-        target /= f"sanitize-{self.check}"
-        flags = f"-Zsanitizer={self.check}"
-        if self.check == "thread":
-            # The standard library stays as it came; only our own code is looked at.
-            flags += " -Cunsafe-allow-abi-mismatch=sanitizer"
-        environment = {
-            "RUSTC_BOOTSTRAP": "1",
-            "RUSTFLAGS": flags,
-            "CARGO_PROFILE_DEV_OPT_LEVEL": "1",
-        }
-        build([*command, "--target", RUST_TARGET, "--target-dir", target], environment)
-        return target / RUST_TARGET / "debug" / "liblanggraph_engine.a"
+def library(*, instrumented: bool = False) -> Path:
+    """Builds the static library with cargo, AddressSanitizer in its Rust code or not."""
+    cargo = shutil.which("cargo")
+    if cargo is None:
+        raise MissingError("cargo isn't there; https://rustup.rs says how to install Rust")
+    command = [cargo, "rustc", "-q", "-p", "lge-cffi", "--lib", "--crate-type", "staticlib"]
+    command += ["--manifest-path", str(BACKENDS / "Cargo.toml")]
+    target = Path(os.environ.get("CARGO_TARGET_DIR", BACKENDS / "target"))
+    if not instrumented:
+        build([*command, "--target-dir", target])
+        return target / "debug" / "liblanggraph_engine.a"
+    # Kept apart: cargo would otherwise build everything anew each time the flags change.
+    target /= "sanitized"
+    environment = {
+        "RUSTC_BOOTSTRAP": "1",
+        "RUSTFLAGS": "-Zsanitizer=address",
+        "CARGO_PROFILE_DEV_OPT_LEVEL": "1",
+    }
+    build([*command, "--target", RUST_TARGET, "--target-dir", target], environment)
+    return target / RUST_TARGET / "debug" / "liblanggraph_engine.a"
 
 
 @dataclass(frozen=True)
@@ -179,11 +166,11 @@ class Program:
     flags: Callable[[], list[str]]
     include: Sequence[Path] = ()
 
-    def built(self, library: Path, folder: Path, check: str | None = None) -> Path:
+    def built(self, library: Path, folder: Path, *, sanitized: bool = True) -> Path:
         """Compiles it into a folder and returns its path."""
-        made = folder / (f"{self.name}_{check}" if check else self.name)
+        made = folder / (f"{self.name}_sanitized" if sanitized else self.name)
         folders = [CRATE / "include", *self.include]
-        command: list[str | Path] = [compiler(), *STRICT, *(CHECKS[check] if check else ())]
+        command: list[str | Path] = [compiler(), *STRICT, *(SANITIZERS if sanitized else ())]
         command += ["-D_POSIX_C_SOURCE=200809L", *(f"-I{path}" for path in folders)]
         command += [*self.sources, "-o", made, library, *self.flags()]
         build([*command, "-lpthread", "-ldl", "-lm"])
@@ -205,11 +192,11 @@ CALLER = Program("random_calls", sorted(FUZZ.glob("*.c")), msgpack)
 
 def example(options: argparse.Namespace, folder: Path) -> int:
     """The host in C, plainly, under the compiler's sanitizers, and under valgrind."""
-    library = Library().built()
-    plain = HOST.built(library, folder)
+    archive = library()
+    plain = HOST.built(archive, folder, sanitized=False)
     graph = EXAMPLE / "graph.json"
     failed = run([plain, graph])
-    failed += run([HOST.built(library, folder, "address"), graph])
+    failed += run([HOST.built(archive, folder), graph])
     if options.no_valgrind:
         return failed
     find_or_install("valgrind", "valgrind")
@@ -218,15 +205,13 @@ def example(options: argparse.Namespace, folder: Path) -> int:
 
 def scenarios(_: argparse.Namespace, folder: Path) -> int:
     """Every scenario, under the compiler's sanitizers."""
-    teller = TELLER.built(Library().built(), folder, "address")
+    teller = TELLER.built(library(), folder)
     return run([teller, *sorted(SCENARIOS.glob("*.json"))])
 
 
 def fuzz(options: argparse.Namespace, folder: Path) -> int:
     """Random calls, under the compiler's sanitizers."""
-    check = options.check
-    library = Library(check if options.instrument_rust else None).built()
-    caller = CALLER.built(library, folder, check)
+    caller = CALLER.built(library(instrumented=options.instrument_rust), folder)
     amounts = [options.seconds, options.seed, options.threads]
     if options.episode is not None:
         amounts.append(options.episode)
@@ -250,9 +235,6 @@ def arguments() -> argparse.ArgumentParser:
     fuzzed.add_argument("--threads", type=int, default=4, help="how many (default: 4)")
     fuzzed.add_argument(
         "--episode", type=int, help="only this one, of thread THREADS, as a violation names it"
-    )
-    fuzzed.add_argument(
-        "--check", choices=sorted(CHECKS), default="address", help="the compiler's sanitizer"
     )
     fuzzed.add_argument(
         "--instrument-rust",
