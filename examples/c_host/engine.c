@@ -341,6 +341,8 @@ static void pack_write(const struct engine *engine, struct message *message, siz
         message_value(message, json_incref(value));
     else if (is_text(written, "name"))
         pack_name(message, value);
+    else if (is_text(written, "ignored"))
+        message_nil(message);
     else
         pack_items(message, value, is_text(written, "packets"));
 }

@@ -9,7 +9,7 @@
 
 const char *const CALL_NAMES[CALL_COUNT] = {
     "capabilities", "compile", "restore", "plan", "push",   "commit",      "answer",
-    "read",         "state",   "checkpoint", "see", "unseen", "max_version", "abort",
+    "read",         "state",   "checkpoint", "see", "unseen", "max_version", "abort", "released",
 };
 
 _Thread_local struct caller *current_caller;
@@ -81,21 +81,22 @@ static void release(void *context, const uint64_t *handles, size_t count)
     maybe_call_back_in();
 }
 
-void owner_begin(struct owner *owner, enum manner manner)
+void owner_begin(struct owner *owner, bool brings, bool is_told)
 {
     owner->ledger = ledger_new();
-    owner->manner = manner;
+    owner->brings = brings;
+    owner->is_told = is_told;
     owner->host = (struct lge_host){
         .context = owner,
-        .retain = manner == COUNTS ? retain : NULL,
-        .release = manner == LOOKS_AWAY ? NULL : release,
+        .retain = brings ? NULL : retain,
+        .release = is_told ? NULL : release,
     };
 }
 
 void owner_end(struct owner *owner)
 {
     size_t total = ledger_total(owner->ledger);
-    if (total > 0)
+    if (total > 0 && !owner->is_told)
         violation("%zu references were never released", total);
     ledger_free(owner->ledger);
 }
@@ -103,7 +104,7 @@ void owner_end(struct owner *owner)
 /* The references that a message brings along, or takes back when it was refused. */
 static void bring(struct owner *owner, const struct draft *draft, bool back)
 {
-    if (!owner || owner->manner != BRINGS || !draft)
+    if (!owner || !owner->brings || !draft)
         return;
     for (size_t at = 0; at < draft->handle_count; at++) {
         if (!back)
@@ -153,10 +154,35 @@ static void check_question(struct owner *owner, msgpack_object question)
         check_lent(owner, item(question, at));
 }
 
+/* What a host without release has back. */
+static void check_released(struct owner *owner, msgpack_object handles)
+{
+    if (handles.type != MSGPACK_OBJECT_ARRAY)
+        violation("what was released is no array");
+    if (!owner->is_told && handles.via.array.size > 0)
+        violation("a host that is called is also told");
+    for (size_t at = 0; at < handles.via.array.size; at++)
+        if (!ledger_give_back(owner->ledger, item(handles, at).via.u64))
+            violation("handle %" PRIu64 " was released more often than it was taken, in a reply",
+                      item(handles, at).via.u64);
+}
+
+/* A commit's reply has a third field for a host that is told. The answers to a restore end with nil. */
+static void check_committed(struct owner *owner, msgpack_object reply)
+{
+    if (reply.type == MSGPACK_OBJECT_NIL)
+        return;
+    if (item(reply, 1).type != MSGPACK_OBJECT_ARRAY ||
+        reply.via.array.size != 2 + (uint32_t)owner->is_told)
+        violation("a commit's reply has %u fields", reply.via.array.size);
+    if (owner->is_told)
+        check_released(owner, item(reply, 2));
+}
+
 /* The handles of a reply; each message has them elsewhere. */
 static void check_reply(struct owner *owner, enum call call, int32_t status, msgpack_object reply)
 {
-    if (!owner || owner->manner == LOOKS_AWAY)
+    if (!owner)
         return;
     if (status == LGE_ASK && call == CALL_RESTORE) {
         for (size_t at = 0; at < reply.via.array.size; at++)
@@ -165,6 +191,10 @@ static void check_reply(struct owner *owner, enum call call, int32_t status, msg
         check_question(owner, reply);
     } else if (call == CALL_READ || call == CALL_STATE) {
         check_lent(owner, reply);
+    } else if (call == CALL_COMMIT || call == CALL_ANSWER) {
+        check_committed(owner, reply);
+    } else if (call == CALL_RELEASED) {
+        check_released(owner, reply);
     } else if (call == CALL_CHECKPOINT) {
         msgpack_object values = item(reply, 1);
         for (size_t at = 0; at < values.via.array.size; at++)
@@ -234,8 +264,7 @@ static void check_error(const struct caller *caller, enum call call, struct owne
         (error->kind == LGE_ERROR_BAD_MESSAGE || error->kind == LGE_ERROR_STALE_HANDLE))
         violation("a valid message was refused: %.*s", (int)error->message_length,
                   (const char *)error->message);
-    if (error->has_value && owner && owner->manner != LOOKS_AWAY &&
-        ledger_count(owner->ledger, error->value) == 0)
+    if (error->has_value && owner && ledger_count(owner->ledger, error->value) == 0)
         violation("the error of %s lends a handle that was given back", name);
 }
 
@@ -280,6 +309,8 @@ static int32_t dispatch(unsigned left_out, enum call call, uint64_t number, stru
         return lge_run_max_version(number, reply, error);
     case CALL_ABORT:
         return lge_run_abort(number, reply, error);
+    case CALL_RELEASED:
+        return lge_run_released(number, reply, error);
     default:
         return run_calls[call](number, message, length, reply, error);
     }
@@ -288,7 +319,8 @@ static int32_t dispatch(unsigned left_out, enum call call, uint64_t number, stru
 /* Whether a call needs an argument that is left out of it. */
 static bool lacks_something(unsigned left_out, enum call call)
 {
-    bool has_message = call != CALL_CAPABILITIES && call != CALL_MAX_VERSION && call != CALL_ABORT;
+    bool has_message = call != CALL_CAPABILITIES && call != CALL_MAX_VERSION &&
+                       call != CALL_ABORT && call != CALL_RELEASED;
     return left_out & LEFT_OUT_REPLY ||
            (has_message && left_out & (LEFT_OUT_MESSAGE | LEFT_OUT_LENGTH)) ||
            (call == CALL_RESTORE && left_out & (LEFT_OUT_HOST | LEFT_OUT_NUMBER)) ||

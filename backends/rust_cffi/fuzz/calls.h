@@ -26,6 +26,7 @@ enum call {
     CALL_UNSEEN,
     CALL_MAX_VERSION,
     CALL_ABORT,
+    CALL_RELEASED,
     CALL_COUNT
 };
 
@@ -76,23 +77,20 @@ void count_up(struct caller *caller, size_t counter);
 /* Who makes this thread's calls. */
 extern _Thread_local struct caller *current_caller;
 
-/* How a host looks after its values. */
-enum manner {
-    COUNTS,     /* with retain and release */
-    BRINGS,     /* without retain: its messages bring the references */
-    LOOKS_AWAY, /* with neither: it frees all its values at the end */
-};
-
 /* A host, and what the library has of it. */
 struct owner {
     struct lge_host host;
     struct ledger *ledger;
-    enum manner manner;
+    /* It has no retain: its messages bring the references. */
+    bool brings;
+    /* It has no release: replies tell it what it has back. */
+    bool is_told;
 };
 
-void owner_begin(struct owner *owner, enum manner manner);
+void owner_begin(struct owner *owner, bool brings, bool is_told);
 
-/* Everything was freed: the library may have nothing left. */
+/* Everything was freed: the library may have nothing left, but for what goes back unsaid to a host that is
+ * told. */
 void owner_end(struct owner *owner);
 
 /* What a call said. */

@@ -108,6 +108,8 @@ static void pack_channel(struct draft *draft, struct random *random, struct grap
     if (at == 0 && random_chance(random, 50)) {
         kind = "tasks";
         strcpy(graph->channel_names[at], "__pregel_tasks");
+    } else if (at == 1 && random_chance(random, 10)) {
+        strcpy(graph->channel_names[at], "__interrupt__");
     }
     graph->has_custom = graph->has_custom || strcmp(kind, "custom") == 0;
     graph->has_reducer = graph->has_reducer || strcmp(kind, "binary_operator") == 0;
@@ -206,7 +208,7 @@ static int place_of(msgpack_object word, const char *const *words, size_t count)
 
 void graph_describe(struct graph *graph, msgpack_object reply)
 {
-    static const char *const written[] = {"value", "name", "items", "packets"};
+    static const char *const written[] = {"value", "name", "items", "packets", "ignored"};
     static const char *const saved[] = {"value",          "items",          "packets", "names",
                                         "names_finished", "value_finished", "never"};
     msgpack_object channels = reply.via.array.ptr[0];
@@ -309,6 +311,9 @@ static void written_value(struct draft *draft, struct random *random, enum writt
     case WRITTEN_ITEMS:
     case WRITTEN_PACKETS:
         items(draft, random, written == WRITTEN_PACKETS);
+        break;
+    case WRITTEN_IGNORED:
+        nil(draft);
         break;
     }
 }

@@ -12,7 +12,7 @@
 #define MOST_HANDLES 1024
 
 /* How a channel is written, and saved: the words of the wire format. */
-enum written { WRITTEN_VALUE, WRITTEN_NAME, WRITTEN_ITEMS, WRITTEN_PACKETS };
+enum written { WRITTEN_VALUE, WRITTEN_NAME, WRITTEN_ITEMS, WRITTEN_PACKETS, WRITTEN_IGNORED };
 enum saved {
     SAVED_VALUE,
     SAVED_ITEMS,

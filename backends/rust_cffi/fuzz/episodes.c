@@ -77,12 +77,11 @@ void draft_call(struct draft *draft, struct random *random, const struct graph *
     case CALL_CAPABILITIES:
     case CALL_MAX_VERSION:
     case CALL_ABORT:
+    case CALL_RELEASED:
     case CALL_COUNT:
         break;
     }
 }
-
-static const enum manner MANNERS[] = {COUNTS, COUNTS, COUNTS, BRINGS, BRINGS, LOOKS_AWAY};
 
 /* --- a valid run */
 
@@ -304,7 +303,8 @@ static void resume(struct own *own)
 static void small_call(struct own *own)
 {
     static const enum call calls[] = {CALL_PUSH,   CALL_STATE,       CALL_SEE,
-                                      CALL_UNSEEN, CALL_MAX_VERSION, CALL_CAPABILITIES};
+                                      CALL_UNSEEN, CALL_MAX_VERSION, CALL_RELEASED,
+                                      CALL_CAPABILITIES};
     struct said said;
     struct draft draft;
     struct random *random = &own->caller->random;
@@ -336,10 +336,10 @@ static void looking_call(struct own *own)
     draft_end(&draft);
 }
 
-static void own_begin(struct own *own, struct caller *caller, enum manner manner)
+static void own_begin(struct own *own, struct caller *caller, bool brings, bool is_told)
 {
     *own = (struct own){.caller = caller};
-    owner_begin(&own->owner, manner);
+    owner_begin(&own->owner, brings, is_told);
     own->program = compile(caller, &own->graph);
 }
 
@@ -368,7 +368,7 @@ void play(struct caller *caller)
     size_t steps = random_below(random, 30);
 
     caller->is_sound = true;
-    own_begin(&own, caller, MANNERS[random_below(random, sizeof MANNERS / sizeof *MANNERS)]);
+    own_begin(&own, caller, random_chance(random, 50), random_chance(random, 40));
     draft_begin(&draft);
     draft_restore(&draft, random, &own.graph);
     if (start(&own, &draft)) {
@@ -454,7 +454,7 @@ void storm(struct caller *caller)
     struct own own;
     struct draft draft;
 
-    own_begin(&own, caller, COUNTS);
+    own_begin(&own, caller, false, false);
     draft_begin(&draft);
     draft_restore(&draft, &caller->random, &own.graph);
     if (start(&own, &draft))
@@ -476,7 +476,7 @@ void check_panics(struct caller *caller)
         struct draft draft;
         enum call call = broken[point - 1];
 
-        own_begin(&own, caller, BRINGS);
+        own_begin(&own, caller, true, false);
         draft_begin(&draft);
         msgpack_pack_nil(&draft.packer);
         while (!start(&own, &draft))
@@ -513,7 +513,7 @@ static void check_forked(struct own *own)
     if (said.status != LGE_REFUSED || said.kind != LGE_ERROR_USED_AFTER_FORK)
         violation("a forked process used its parent's run: error %d", said.kind);
     said_free(&said);
-    own_begin(&fresh, own->caller, COUNTS);
+    own_begin(&fresh, own->caller, false, false);
     draft_begin(&draft);
     msgpack_pack_nil(&draft.packer);
     make_call(own->caller, CALL_RESTORE, own->program, &own->owner, &draft, &said);
@@ -530,7 +530,7 @@ void check_forks(struct caller *caller)
     struct draft draft;
     int status = 0;
 
-    own_begin(&own, caller, COUNTS);
+    own_begin(&own, caller, false, false);
     draft_begin(&draft);
     msgpack_pack_nil(&draft.packer);
     while (!start(&own, &draft))

@@ -9,6 +9,7 @@
 #define PROGRAMS 6
 #define RUNS 10
 #define STALE 64
+#define OWNERS 4
 
 /* A program or a run: its number, which may have been freed by now, and what messages to it need to know. */
 struct slot {
@@ -25,7 +26,7 @@ static struct {
     /* Numbers that were freed: programs' and runs'. */
     uint64_t stale[STALE];
     size_t stale_count;
-    struct owner owners[3];
+    struct owner owners[OWNERS];
 } shared = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static struct slot pick(const struct slot *slots, size_t count, struct random *random)
@@ -126,7 +127,7 @@ static void restore_shared(struct caller *caller)
         return;
     draft_begin(&draft);
     draft_restore(&draft, random, program.graph);
-    struct owner *owner = &shared.owners[random_below(random, 3)];
+    struct owner *owner = &shared.owners[random_below(random, OWNERS)];
     bool wrong = random_chance(random, 5);
     uint64_t number = wrong ? wrong_number(random, true) : program.number;
     int32_t status = make_call(caller, CALL_RESTORE, number, owner, &draft, &said);
@@ -179,7 +180,7 @@ static void call_shared(struct caller *caller)
         return;
     draft_begin(&draft);
     draft_call(&draft, random, run.graph, call);
-    if (run.owner->manner == COUNTS && random_chance(random, 25)) {
+    if (!run.owner->brings && random_chance(random, 25)) {
         draft_mutate(&draft, random);
         count_up(caller, COUNTER_MUTATED + call);
     }
@@ -271,9 +272,8 @@ void shared_begin(void)
 {
     struct caller *caller = current_caller;
 
-    owner_begin(&shared.owners[0], COUNTS);
-    owner_begin(&shared.owners[1], BRINGS);
-    owner_begin(&shared.owners[2], COUNTS);
+    for (size_t at = 0; at < OWNERS; at++)
+        owner_begin(&shared.owners[at], at & 1, at & 2);
     for (size_t at = 0; at < GRAPHS; at++)
         lge_program_free(compile(caller, &shared.graphs[at]));
     call_back_in = call_shared_back;
@@ -286,7 +286,7 @@ void shared_end(void)
         lge_program_free(shared.programs[at].number);
     for (size_t at = 0; at < RUNS; at++)
         lge_run_free(shared.runs[at].number);
-    for (size_t at = 0; at < 3; at++)
+    for (size_t at = 0; at < OWNERS; at++)
         owner_end(&shared.owners[at]);
     for (size_t at = 0; at < GRAPHS; at++)
         graph_end(&shared.graphs[at]);
