@@ -43,7 +43,7 @@ logger = logging.getLogger("langgraph")
 CONF = upstream.CONF
 
 
-class CallFutures(upstream.FuturesDict[Any, Any]):
+class CallFutures(upstream.FuturesDict):
     """The functional API calls made by the direct tasks of one superstep, until they are done.
 
     They belong to the superstep, as its tasks do: it waits for them, and their failures and interrupts

@@ -14,7 +14,7 @@ from collections import defaultdict, deque
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from langgraph.errors import EmptyInputError, UnknownInterruptError
+from langgraph.errors import EmptyInputError
 from langgraph.types import Command
 
 from langgraph_engine import upstream
@@ -205,9 +205,7 @@ class StartingLoop(SavingLoop):
             raise RuntimeError("Cannot use Command(resume=...) without checkpointer")
         conf = self.config[CONF]
         strict = (
-            conf.get(upstream.CONFIG_KEY_STRICT_RESUME, False)
-            and not self.is_nested
-            and not self.superseded
+            upstream.asks_for_strict_resume(conf) and not self.is_nested and not self.superseded
         )
         if isinstance(resume, dict) and all(upstream.is_xxh3_128_hexdigest(k) for k in resume):
             if strict:
@@ -219,10 +217,10 @@ class StartingLoop(SavingLoop):
             message = (
                 "When there are multiple pending interrupts, you must specify the interrupt id "
                 "when resuming. Docs: https://docs.langchain.com/oss/python/langgraph/"
-                "interrupts#handling-multiple-interrupts."
+                f"{upstream.INTERRUPTS_PAGE}."
             )
             if strict:
-                raise UnknownInterruptError(
+                raise upstream.UnknownInterruptError(
                     message, reason="ambiguous", pending_ids=sorted(pending)
                 )
             raise RuntimeError(message)
@@ -231,13 +229,13 @@ class StartingLoop(SavingLoop):
     def _check_answers(self, answers: dict[str, Any]) -> None:
         pending = self._pending_interrupts()
         if not answers:
-            raise UnknownInterruptError(
+            raise upstream.UnknownInterruptError(
                 "The resume map names no interrupt",
                 reason="empty_map",
                 pending_ids=sorted(pending),
             )
         if unknown := sorted(answers.keys() - pending):
-            raise UnknownInterruptError(
+            raise upstream.UnknownInterruptError(
                 f"Unknown or already-consumed interrupt: {unknown[0]}",
                 reason="not_pending",
                 interrupt_ids=unknown,

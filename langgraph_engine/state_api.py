@@ -160,7 +160,7 @@ def _bulk_update_state(
         raise ValueError("No supersteps provided")
     if any(len(updates) == 0 for updates in supersteps):
         raise ValueError("No updates provided")
-    found: Any = graph._subgraph_for_namespace(config, saver, for_update=True)
+    found: Any = upstream.subgraph_to_update(graph, config, saver)
     engine = None if found else engine_for(graph, method)
     if engine is not None:
         return (yield from updated(graph, engine, saver, config, supersteps))

@@ -7,7 +7,9 @@ also what makes them replaceable in tests that freeze ids and clocks.
 
 from __future__ import annotations
 
+import inspect
 import sys
+from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any, TypeAlias
 
@@ -24,6 +26,7 @@ from langchain_core.runnables.config import var_child_runnable_config
 from langchain_core.tracers.context import _configure_hooks, tracing_v2_callback_var
 from langchain_core.utils.env import env_var_is_set
 from langchain_core.utils.uuid import uuid7
+from langgraph import errors, types
 from langgraph._internal import _constants, _queue
 from langgraph._internal._config import (
     ensure_config,
@@ -56,7 +59,6 @@ from langgraph._internal._constants import (
     CONFIG_KEY_SEND,
     CONFIG_KEY_STREAM,
     CONFIG_KEY_STREAM_MESSAGES_V2,
-    CONFIG_KEY_STRICT_RESUME,
     CONFIG_KEY_TASK_ID,
     CONFIG_KEY_THREAD_ID,
     ERROR,
@@ -132,7 +134,9 @@ from langgraph.pregel._retry import (
     _is_user_raised_cancelled,
 )
 from langgraph.pregel._runner import (
-    FuturesDict,
+    FuturesDict as _FuturesDict,
+)
+from langgraph.pregel._runner import (
     PregelRunner,
     _acall,
     _call,
@@ -161,22 +165,75 @@ from langgraph.pregel.main import (
     _coerce_context,
     _coerce_parent_runtime,
     _output,
-    _streams_only_its_graph,
 )
 from langgraph.pregel.protocol import StreamProtocol
 from langgraph.runtime import DEFAULT_RUNTIME
-from langgraph.types import _interrupt_id
+from langgraph.types import Interrupt
 from langgraph.version import __version__ as langgraph_version
 from langsmith._internal import _context as tracing_state
 from langsmith.run_helpers import get_tracing_context
 from langsmith.utils import get_env_var as langsmith_variable
 from langsmith.utils import tracing_is_enabled
 
+# What the supported releases differ in. Each is taken as the installed one has it.
+
 CONFIG_KEY_READ_STATE: str | None = getattr(_constants, "CONFIG_KEY_READ_STATE", None)
 """Set in tasks' configs from LangGraph 1.2.23 on."""
+_STRICT_RESUME: str | None = getattr(_constants, "CONFIG_KEY_STRICT_RESUME", None)
+UnknownInterruptError: Any = getattr(errors, "UnknownInterruptError", None)
+"""What a strict resume raises, so from LangGraph 1.2.20 on."""
+INTERRUPTS_PAGE = (
+    "add-human-in-the-loop#resume-multiple-interrupts-with-one-invocation"
+    if _STRICT_RESUME is None
+    else "interrupts#handling-multiple-interrupts"
+)
+"""Where LangGraph's documentation says how to answer several interrupts."""
+streams_only_its_graph = (
+    getattr(pregel_main, "_streams_only_its_graph", None)
+    or vars(pregel_main)["_is_stream_mode_handler"]
+)
+"""Whether a handler isn't for graphs that no task runs: a stream's, and from LangGraph 1.2.22 on only if its caller
+didn't ask for subgraphs."""
+_SUBGRAPH_KNOWS_UPDATES = (
+    "for_update" in inspect.signature(vars(Pregel)["_subgraph_for_namespace"]).parameters
+)
+
+
+def asks_for_strict_resume(configurable: Mapping[str, Any]) -> bool:
+    """Whether an answer that fits no pending interrupt is an error: asked for from LangGraph 1.2.20 on."""
+    return _STRICT_RESUME is not None and bool(configurable.get(_STRICT_RESUME, False))
+
+
+def interrupt_id(namespace: str, answered: int) -> str:
+    """The id of the interrupt a task raises after that many answers.
+
+    Before LangGraph 1.2.20 every interrupt of a task had the id of its first.
+    """
+    numbered = getattr(types, "_interrupt_id", None)
+    return str(numbered(namespace, answered) if numbered else Interrupt.from_ns(None, namespace).id)
+
+
+class FuturesDict(_FuturesDict[Any, Any]):
+    """Futures of a superstep. ``failed`` are those that LangGraph looks at to see if one failed."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        if "failed" not in vars(self):
+            self.failed = self.done  # Before LangGraph 1.2.22 it looks at all that are done.
+
+
+def subgraph_to_update(graph: AnyPregel, config: Any, saver: Any) -> Any:
+    """The subgraph whose state a config says to update, if it isn't the graph's own.
+
+    A namespace of no subgraph is an error. Before LangGraph 1.2.21 it is for readers, too, so there
+    is nothing to tell it.
+    """
+    asked = {"for_update": True} if _SUBGRAPH_KNOWS_UPDATES else {}
+    return graph._subgraph_for_namespace(config, saver, **asked)  # noqa: SLF001
+
+
 configure_callbacks = _configure
 configure_hooks = _configure_hooks
-interrupt_id = _interrupt_id
 new_run_id = uuid7
 is_user_raised_cancelled = _is_user_raised_cancelled
 AnyPregel: TypeAlias = Pregel[Any, Any, Any, Any]
@@ -199,7 +256,6 @@ build_server_info = _build_server_info
 coerce_context = _coerce_context
 coerce_parent_runtime = _coerce_parent_runtime
 format_output = _output
-streams_only_its_graph = _streams_only_its_graph
 
 
 def is_branch(thing: Any) -> bool:
@@ -265,7 +321,6 @@ __all__ = [
     "CONFIG_KEY_SEND",
     "CONFIG_KEY_STREAM",
     "CONFIG_KEY_STREAM_MESSAGES_V2",
-    "CONFIG_KEY_STRICT_RESUME",
     "CONFIG_KEY_TASK_ID",
     "CONFIG_KEY_THREAD_ID",
     "CONTROL_WRITES",
@@ -275,6 +330,7 @@ __all__ = [
     "ERROR_SOURCE_NODE",
     "INPUT",
     "INTERRUPT",
+    "INTERRUPTS_PAGE",
     "MISSING",
     "NO_WRITES",
     "NS_END",
@@ -318,10 +374,12 @@ __all__ = [
     "StreamProtocol",
     "StreamToolCallHandler",
     "SyncQueue",
+    "UnknownInterruptError",
     "acall_task",
     "achannels_from_checkpoint",
     "acheckpoint_superseded",
     "apply_writes",
+    "asks_for_strict_resume",
     "build_server_info",
     "call_task",
     "channels_from_checkpoint",
@@ -385,6 +443,7 @@ __all__ = [
     "should_interrupt",
     "should_stop_others",
     "streams_only_its_graph",
+    "subgraph_to_update",
     "tasks_w_writes",
     "tracing_is_enabled",
     "tracing_state",
