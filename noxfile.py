@@ -45,6 +45,8 @@ TEST_TOOLS = (
 LINTER = "ruff>=0.12"
 TYPE_CHECKER = "mypy>=1.14"
 BUILDER = "maturin>=1.9,<2"
+OLDER_RELEASES = ("1.2.19", "1.2.22")
+"""The lowest LangGraph of the supported range, and one in its middle."""
 
 
 # --- what there is to build, and what to build it with
@@ -337,6 +339,25 @@ def upstream_elsewhere(session: nox.Session, engine: str) -> None:
     need_toolchain_for(session, engine)
     install(session, "-r", "tests/upstream/requirements.txt")
     run_upstream(session, "--engine", engine, "--unsupported", "raise", "--services", "none")
+
+
+@nox.session(python=DEFAULT)
+@nox.parametrize("engine", ["langgraph", "python", "rust"])
+@nox.parametrize("release", OLDER_RELEASES)
+def upstream_release(session: nox.Session, release: str, engine: str) -> None:
+    """An older LangGraph's own test suite, on stock or on an engine, without services."""
+    need_toolchain_for(session, "python" if engine == "langgraph" else engine)
+    install(session, f"langgraph=={release}", "-r", "tests/upstream/requirements.txt")
+    run_upstream(session, "--engine", engine, "--unsupported", "raise", "--services", "none")
+
+
+@nox.session(python=DEFAULT)
+@nox.parametrize("release", OLDER_RELEASES)
+def parity_release(session: nox.Session, release: str) -> None:
+    """The parity programs on an older LangGraph, on every engine."""
+    install(session, f"langgraph=={release}", *TEST_TOOLS)
+    programs = ["tests/parity/test_apps.py", "tests/parity/test_resume_across.py"]
+    session.run("pytest", "-q", *programs, *session.posargs)
 
 
 def run_upstream(session: nox.Session, *options: str) -> None:

@@ -56,6 +56,12 @@ def path_of(name: str) -> Path:
     return FOLDER / f"{name}.txt"
 
 
+def release_folder(release: str) -> str:
+    """Where the lists of a LangGraph release are: a folder of its own, if there is one."""
+    folder = f"releases/{release}/"
+    return folder if (FOLDER / folder).is_dir() else ""
+
+
 def load(name: str) -> Baseline | None:
     """The stored list called ``name``, or None if there is none yet."""
     path = path_of(name)

@@ -16,7 +16,8 @@ A run is judged by stored lists of test ids (see ``baseline.py``):
 
 If a test fails such a check, the file it is in is run once more, in order and with nothing beside it,
 before the verdict: a few tests of the suite measure time. ``--update`` makes what passes now the list to keep;
-runs with services have lists of their own, in ``with-services/``.
+runs with services have lists of their own, in ``with-services/``. So does a release of LangGraph other than the
+newest, once there is a folder ``releases/<version>`` for them.
 
 Three times in a row, each in another order::
 
@@ -182,7 +183,8 @@ def _stock_list(args: argparse.Namespace) -> str:
 
 
 def _folder(args: argparse.Namespace) -> str:
-    return "with-services/" if args.with_services else ""
+    folder = baseline.release_folder(installed_version())
+    return f"{folder}with-services/" if args.with_services else folder
 
 
 def _unexpected(args: argparse.Namespace, results: dict[str, report.Result]) -> list[str]:
