@@ -7,6 +7,8 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.types import Command, interrupt
 from parity.steps import Env, History, Invoke, Later, Seen, State, Step
 
+raises_before = {"1.2.21": ("ValueError", "ValueError")}
+
 
 class Log(TypedDict, total=False):
     log: Annotated[list[str], operator.add]

@@ -9,6 +9,7 @@ An app is a module of `tests/apps` with
 and, where they differ from the default,
 
 * `raises`: names of the exceptions its steps end in on stock LangGraph, in order,
+* `raises_before`: the same for releases of LangGraph before a certain one,
 * `modes`: `("sync",)` or `("async",)` for an app that makes sense in one of them only,
 * `watches`: `("quiet",)` for an app where a callback handler hears of things in no certain order,
 * `ids`: `"numbered"` for an app with a saver in which some ids are stored nowhere all the same,
