@@ -1,6 +1,7 @@
 """Running the tasks of a superstep nobody is watching, and what becomes of each.
 
-A single task runs where the loop runs. Several run in the loop's thread pool, or as asyncio tasks; each
+A single task runs where the loop runs. Several run in the loop's thread pool (with the calling thread's
+help, see ``shared_run``, if nobody takes output meanwhile), or as asyncio tasks; each
 is settled (writes kept, saved, streamed) as soon as it is done. The first failure stops the rest;
 interrupts are collected. Retries, timeouts, caches and error handlers are LangGraph's runner's: tasks
 that need those don't come here.
@@ -24,6 +25,8 @@ from langgraph.types import Command
 from langgraph_engine import upstream
 from langgraph_engine.live_task import LiveTask
 from langgraph_engine.loop import Loop
+from langgraph_engine.loop_sync import SyncLoop
+from langgraph_engine.shared_run import SharedRun, may_share
 
 __all__ = ["arun_live", "arun_quietly", "run_live", "run_quietly"]
 
@@ -99,9 +102,12 @@ async def _aattempt(task: LiveTask) -> None:
         raise
 
 
-def run_quietly(loop: Loop) -> None:
+def run_quietly(loop: SyncLoop) -> None:
     """Run the superstep's tasks when there is no output to give back control for."""
     if len(loop.live) > 1:
+        if may_share():
+            SharedRun(loop, _attempt, settle).run()
+            return
         for _ in run_live(loop):
             pass
         return

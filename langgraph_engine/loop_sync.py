@@ -39,12 +39,19 @@ class SyncLoop(Loop):
 
     def submit(self, function: Any, *args: Any, **kwargs: Any) -> Any:
         """Run a call in the run's thread pool, which is made when first needed."""
+        return self._open_executor().submit(function, *args, **kwargs)
+
+    def pool_size(self) -> int:
+        """How many threads the run's thread pool may have."""
+        return int(self._open_executor().executor._max_workers)  # noqa: SLF001 - has no other name
+
+    def _open_executor(self) -> Any:
         if self._executor is None:
             with self._settling:
                 if self._executor is None:
                     self._executor = upstream.BackgroundExecutor(self.config)
                     self._executor.__enter__()
-        return self._executor.submit(function, *args, **kwargs)
+        return self._executor
 
     def _close_executor(self, *error: Any) -> bool | None:
         executor = self._executor

@@ -16,6 +16,8 @@ from langgraph.func import entrypoint, task
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import Command, Send, interrupt
 
+from .stillness import writes_saved_at_once
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -150,7 +152,7 @@ def main() -> None:
 
     engine, name, file = sys.argv[1:]
     langgraph_engine.install(engine, unsupported="raise")
-    with SqliteSaver.from_conn_string(file) as saver:
+    with SqliteSaver.from_conn_string(file) as saver, writes_saved_at_once():
         graph = PROGRAMS[name](saver, lambda: os._exit(9))
         graph.invoke(INPUT, THREAD, durability="sync")
 

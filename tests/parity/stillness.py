@@ -82,10 +82,12 @@ def _numbered_uuid4() -> Callable[[], uuid.UUID]:
     return lambda: uuid.UUID(int=next(counter), version=4)
 
 
-def _submit_and_wait_for_writes() -> Callable[..., Future[Any]]:
-    """A node's writes are saved while the run goes on, and messages get their ids in the next commit.
+@contextmanager
+def writes_saved_at_once() -> Iterator[None]:
+    """A thread that has writes saved in the background waits until they are.
 
-    Whether an id is saved with the writes would depend on which thread is faster, on stock as well.
+    They are saved while the run goes on. Whether they are before the next commit gives messages their ids, or
+    before the process dies, would depend on which thread is faster, on stock as well.
     """
     submit = BackgroundExecutor.submit
 
@@ -96,7 +98,8 @@ def _submit_and_wait_for_writes() -> Callable[..., Future[Any]]:
             wait([future], timeout=5)
         return future
 
-    return submit_and_wait
+    with patch.object(BackgroundExecutor, "submit", submit_and_wait):
+        yield
 
 
 @contextmanager
@@ -123,9 +126,7 @@ def stillness() -> Iterator[None]:
         stack.enter_context(patch.object(random, "random", lambda: 0.25))
         stack.enter_context(patch.object(BaseCallbackHandler, "__hash__", _hash_by_class))
         stack.enter_context(patch.object(NodeTimeoutError, "__init__", _timeout_error()))
-        stack.enter_context(
-            patch.object(BackgroundExecutor, "submit", _submit_and_wait_for_writes())
-        )
+        stack.enter_context(writes_saved_at_once())
         for module, name, value in frozen:
             stack.enter_context(patch.object(importlib.import_module(module), name, value))
         yield

@@ -1,0 +1,159 @@
+"""Several tasks of a superstep that nobody takes output of: the calling thread works with the pool's.
+
+Handing a task to another thread costs more than most tasks do. So the thread that runs the loop takes the
+tasks of a superstep one by one, and so does the run's thread pool, from the same queue:
+
+    calling thread   take a task, run it, take the next, ...       wait for those the others took
+    pool's threads   the first has the next one started, then takes tasks as well
+
+A thread of the pool gets to work as soon as another one waits for something, in a node that sleeps or
+does I/O; then it starts one more. Nodes that only compute are run by the calling thread, one after the
+other, as the interpreter would have run them anyway. No more run at once than the pool has threads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import queue
+import threading
+from collections import deque
+from collections.abc import Callable
+from contextvars import Context, copy_context
+from typing import TYPE_CHECKING, Any
+
+from langgraph_engine import upstream
+
+if TYPE_CHECKING:
+    from langgraph_engine.live_task import LiveTask
+    from langgraph_engine.loop_sync import SyncLoop
+
+__all__ = ["SharedRun", "may_share"]
+
+Attempt = Callable[["LiveTask"], None]
+Settle = Callable[[Any, "LiveTask", "BaseException | None"], None]
+
+
+def may_share() -> bool:
+    """Whether nodes may run in this thread: not if it has an event loop, which the pool's don't."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return True
+    return False
+
+
+class SharedRun:
+    """The tasks of one superstep, and the threads at work on them.
+
+    Args:
+        loop: The run.
+        attempt: Runs a task, or raises what its node raised.
+        settle: Takes in what became of a task.
+    """
+
+    def __init__(self, loop: SyncLoop, attempt: Attempt, settle: Settle) -> None:
+        self._loop = loop
+        self._attempt = attempt
+        self._settle = settle
+        # Each task runs in a copy of the caller's context, whichever thread takes it.
+        self._waiting: deque[tuple[Context, LiveTask]] = deque(
+            (copy_context(), task) for task in loop.live.values()
+        )
+        self._threads = loop.pool_size()
+        self._helpers = 0
+        self._lock = threading.Lock()
+        self._begun = self._ended = 0
+        self._limit = len(self._waiting)
+        self._failures: set[concurrent.futures.Future[None]] = set()
+        self._has_failed = False
+        self._done: queue.SimpleQueue[Any] = queue.SimpleQueue()
+
+    def run(self) -> None:
+        """Run every task; the first failure stops those not begun, interrupts are collected."""
+        loop = self._loop
+        loop.call_done = self._done.put
+        elsewhere = len(self._waiting)
+        self._call_for_help()
+        while (taken := self._take()) is not None:
+            context, task = taken
+            # Ctrl-C in this thread is the person's, not the task's.
+            context.run(self._run_one, task, (KeyboardInterrupt,))
+            elsewhere -= 1
+        self._cancel_waiting()
+        while not self._has_failed and (elsewhere or loop.calls):
+            done = self._done.get()
+            if done is None:
+                elsewhere -= 1
+            elif loop.calls is not None:
+                loop.calls.pop(done, None)
+                if upstream.should_stop_others({done}):
+                    break
+        calls = loop.calls
+        outcomes = set(self._failures)
+        if calls is not None:
+            outcomes.update(calls.done, calls)
+        upstream.raise_first_failure(outcomes)
+
+    def _take(self) -> tuple[Context, LiveTask] | None:
+        with self._lock:
+            if self._begun == self._limit:
+                return None
+            self._begun += 1
+            return self._waiting.popleft()
+
+    def _run_one(self, task: LiveTask, passes: tuple[type[BaseException], ...] = ()) -> None:
+        """Run a task and settle it; what either raises is raised by ``run``, or here if it passes."""
+        try:
+            try:
+                self._attempt(task)
+            except passes:
+                raise
+            except BaseException as error:
+                self._settle(self._loop, task, error)
+                raise
+            self._settle(self._loop, task, None)
+        except passes:
+            with self._lock:
+                self._limit = self._begun
+            self._cancel_waiting()
+            raise
+        except BaseException as error:  # noqa: BLE001
+            self._failed(error)
+        with self._lock:
+            self._ended += 1
+
+    def _failed(self, error: BaseException) -> None:
+        failed: concurrent.futures.Future[None] = concurrent.futures.Future()
+        failed.set_exception(error)
+        self._failures.add(failed)
+        if upstream.should_stop_others({failed}):
+            with self._lock:
+                # LangGraph's pool has a task for each of its threads under way at any time, and the
+                # thread that failed takes the next one before anybody can tell it not to.
+                begun = self._ended + 1 + self._threads
+                self._limit = min(self._limit, max(begun, self._begun))
+            self._has_failed = True
+
+    def _call_for_help(self) -> None:
+        """Have one more thread of the pool take tasks, if it may and there are any."""
+        if self._begun < self._limit and self._helpers < self._threads - 1:
+            self._helpers += 1
+            self._loop.submit(self._help)
+
+    def _help(self) -> None:
+        self._call_for_help()
+        while (taken := self._take()) is not None:
+            context, task = taken
+            try:
+                context.run(self._run_one, task)
+            finally:
+                self._done.put(None)
+
+    def _cancel_waiting(self) -> None:
+        """Settle the tasks that won't be begun."""
+        with self._lock:
+            left = [*self._waiting] if self._begun == self._limit else []
+            self._waiting.clear()
+        for _, task in left:
+            self._settle(self._loop, task, concurrent.futures.CancelledError())

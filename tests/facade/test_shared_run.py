@@ -1,0 +1,147 @@
+"""Several tasks of a superstep on the calling thread and the pool's: who runs what, and when it stops."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import operator
+import threading
+from collections.abc import Callable, Iterator
+from typing import Annotated, Any, TypedDict
+
+import pytest
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.func import task
+from langgraph.graph import START, StateGraph
+from langgraph.types import Command, interrupt
+
+import langgraph_engine
+
+ENGINES = [info.name for info in langgraph_engine.engines() if info.name != "langgraph"]
+PATIENCE = 10.0
+THREAD = {"configurable": {"thread_id": "1"}}
+
+
+@pytest.fixture(params=ENGINES, autouse=True)
+def installed(request: pytest.FixtureRequest) -> Iterator[None]:
+    langgraph_engine.install(request.param, unsupported="raise")
+    yield
+    langgraph_engine.uninstall()
+
+
+class Seen(TypedDict, total=False):
+    seen: Annotated[list[Any], operator.add]
+
+
+def _graph(*nodes: Callable[..., Any], saver: Any = None) -> Any:
+    builder = StateGraph(Seen)
+    for number, node in enumerate(nodes):
+        builder.add_node(f"node {number:02}", node)
+        builder.add_edge(START, f"node {number:02}")
+    return builder.compile(checkpointer=saver)
+
+
+def _thread(state: Seen) -> Seen:
+    return {"seen": [threading.current_thread()]}
+
+
+def test_nodes_that_only_compute_run_where_they_are_asked_for() -> None:
+    seen = _graph(*[_thread] * 20).invoke({"seen": []})["seen"]
+    assert len(seen) == 20
+    assert threading.current_thread() in seen
+
+
+def test_nodes_that_wait_run_beside_each_other() -> None:
+    meeting = threading.Barrier(4, timeout=PATIENCE)
+
+    def meets(state: Seen) -> Seen:
+        meeting.wait()
+        return {"seen": ["met"]}
+
+    assert _graph(*[meets] * 4).invoke({"seen": []}) == {"seen": ["met"] * 4}
+
+
+def test_no_more_run_at_once_than_asked_for() -> None:
+    running = most = 0
+    lock, two = threading.Lock(), threading.Barrier(2, timeout=PATIENCE)
+
+    def counts(state: Seen) -> Seen:
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+        two.wait()
+        with lock:
+            running -= 1
+        two.wait()
+        return {}
+
+    _graph(*[counts] * 6).invoke({"seen": []}, {"max_concurrency": 2})
+    assert most == 2
+
+
+def test_each_node_has_a_context_of_its_own() -> None:
+    variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable")
+    variable.set("caller's")
+
+    def changes(state: Seen) -> Seen:
+        before = variable.get()
+        variable.set("node's")
+        return {"seen": [before]}
+
+    assert _graph(*[changes] * 5).invoke({"seen": []}) == {"seen": ["caller's"] * 5}
+    assert variable.get() == "caller's"
+
+
+def test_a_failure_stops_what_langgraphs_pool_has_not_begun() -> None:
+    begun: list[int] = []
+
+    def node(number: int) -> Callable[[Seen], Seen]:
+        def run(state: Seen) -> Seen:
+            begun.append(number)
+            if number == 1:
+                raise ZeroDivisionError
+            return {}
+
+        return run
+
+    saver = InMemorySaver()
+    graph = _graph(*map(node, range(6)), saver=saver)
+    config = {**THREAD, "max_concurrency": 1}
+    with pytest.raises(ZeroDivisionError) as caught:
+        graph.invoke({"seen": []}, config)
+    # The pool's one thread takes the next task before it can be told not to.
+    assert begun == [0, 1, 2]
+    assert any("node 01" in note for note in getattr(caught.value, "__notes__", ["node 01"]))
+    assert {"node 00", "node 02"}.isdisjoint(graph.get_state(config).next)
+
+
+def test_interrupts_of_all_tasks_are_collected() -> None:
+    def asks(state: Seen) -> Seen:
+        return {"seen": [interrupt("?")]}
+
+    graph = _graph(*[asks] * 7, saver=InMemorySaver())
+    assert len(graph.invoke({"seen": []}, THREAD)["__interrupt__"]) == 7
+    answers = {found.id: "!" for found in graph.get_state(THREAD).interrupts}
+    assert graph.invoke(Command(resume=answers), THREAD) == {"seen": ["!"] * 7}
+
+
+def test_calls_that_nodes_make_are_waited_for() -> None:
+    @task
+    def call(number: int) -> int:
+        return number
+
+    def node(state: Seen) -> Seen:
+        return {"seen": [call(1).result() + call(2).result()]}
+
+    assert _graph(*[node] * 5).invoke({"seen": []}) == {"seen": [3] * 5}
+
+
+def test_nodes_stay_out_of_a_thread_with_an_event_loop() -> None:
+    def runs_a_loop(state: Seen) -> Seen:
+        return {"seen": [asyncio.run(asyncio.sleep(0, "ran"))]}
+
+    async def main() -> Any:
+        return _graph(*[runs_a_loop] * 3).invoke({"seen": []})
+
+    assert asyncio.run(main()) == {"seen": ["ran"] * 3}
