@@ -58,7 +58,8 @@
 // A commit left the version to the engine, but the run's versions are not numbers.
 #define LGE_ERROR_VERSION_NEEDED 9
 
-// A checkpoint doesn't have the shape its graph's channels save.
+// A checkpoint doesn't have the shape its graph's channels save. A message that says so is refused
+// with `LGE_ERROR_BAD_MESSAGE`, so no call of this version fails with it.
 #define LGE_ERROR_BAD_CHECKPOINT 10
 
 // A call would change a run in the middle of its own commit.
@@ -73,7 +74,8 @@
 // A run can't take this call yet.
 #define LGE_ERROR_RUN_BUSY 14
 
-// A version is neither a number nor text, or larger than the engine counts.
+// A version is neither a number nor text, or larger than the engine counts. As for
+// `LGE_ERROR_BAD_CHECKPOINT`.
 #define LGE_ERROR_BAD_VERSION 15
 
 // A message, or another argument of a call, is not what the call takes.
@@ -192,9 +194,9 @@ void lge_program_free(lge_program program);
 // once with `lge_run_answer`, and until then the run takes no other call.
 //
 // `host` is copied; what its context points to must outlive the run and every message and error of
-// it. `error` may be NULL, nothing else. Fails with `LGE_ERROR_STALE_HANDLE`,
-// `LGE_ERROR_USED_AFTER_FORK`, `LGE_ERROR_BAD_MESSAGE`, `LGE_ERROR_BAD_CHECKPOINT`,
-// `LGE_ERROR_MIXED_VERSIONS`. Any thread. Since version 1.
+// it. `error` may be NULL, nothing else. Refused with `LGE_ERROR_STALE_HANDLE`,
+// `LGE_ERROR_USED_AFTER_FORK`, `LGE_ERROR_BAD_MESSAGE`; fails with `LGE_ERROR_MIXED_VERSIONS`. Any
+// thread. Since version 1.
 //
 // # Safety
 // The pointers are NULL or point to memory of their type; `message` to `length` bytes.

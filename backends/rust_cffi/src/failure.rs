@@ -130,21 +130,25 @@ pub(crate) unsafe fn guard(
         Ok(Err(failure)) => (LGE_FAILED, failure),
         Err(payload) => (LGE_FAILED, panics::caught(ENGINE, &*payload).into()),
     };
-    let host = failure.host.clone();
-    if error.is_null() {
-        drop(failure);
-    } else {
-        let handed_out = failure.hand_out().unwrap_or(NO_ERROR);
+    if !error.is_null() {
+        let handed_out = failure.hand_out().unwrap_or(NO_ROOM);
         // SAFETY: the caller vouches for the pointer; what is there is not read or dropped.
         unsafe { error.write(handed_out) };
-    }
-    if let Some(host) = host {
-        host.give_back();
     }
     status
 }
 
-/// What is left of an error that was freed, or that there was no room to keep.
+const FULL: &str = "there are too many messages and errors; free those no longer needed";
+
+/// The error when there is no room to keep one.
+const NO_ROOM: lge_error = lge_error {
+    kind: ErrorKind::StaleHandle.code(),
+    message: FULL.as_ptr(),
+    message_length: FULL.len(),
+    ..NO_ERROR
+};
+
+/// What is left of an error that was freed.
 pub(crate) const NO_ERROR: lge_error = lge_error {
     kind: 0,
     has_value: false,

@@ -95,7 +95,8 @@ pub const LGE_ERROR_BAD_CHECKPOINT_ID: u16 = 7;
 pub const LGE_ERROR_MIXED_VERSIONS: u16 = 8;
 /// A commit left the version to the engine, but the run's versions are not numbers.
 pub const LGE_ERROR_VERSION_NEEDED: u16 = 9;
-/// A checkpoint doesn't have the shape its graph's channels save.
+/// A checkpoint doesn't have the shape its graph's channels save. A message that says so is refused
+/// with `LGE_ERROR_BAD_MESSAGE`, so no call of this version fails with it.
 pub const LGE_ERROR_BAD_CHECKPOINT: u16 = 10;
 /// A call would change a run in the middle of its own commit.
 pub const LGE_ERROR_COMMIT_UNDER_WAY: u16 = 11;
@@ -105,7 +106,8 @@ pub const LGE_ERROR_WRONG_ANSWER: u16 = 12;
 pub const LGE_ERROR_PANIC: u16 = 13;
 /// A run can't take this call yet.
 pub const LGE_ERROR_RUN_BUSY: u16 = 14;
-/// A version is neither a number nor text, or larger than the engine counts.
+/// A version is neither a number nor text, or larger than the engine counts. As for
+/// `LGE_ERROR_BAD_CHECKPOINT`.
 pub const LGE_ERROR_BAD_VERSION: u16 = 15;
 /// A message, or another argument of a call, is not what the call takes.
 pub const LGE_ERROR_BAD_MESSAGE: u16 = 16;
@@ -222,9 +224,9 @@ pub extern "C" fn lge_program_free(program: lge_program) {
 /// once with `lge_run_answer`, and until then the run takes no other call.
 ///
 /// `host` is copied; what its context points to must outlive the run and every message and error of
-/// it. `error` may be NULL, nothing else. Fails with `LGE_ERROR_STALE_HANDLE`,
-/// `LGE_ERROR_USED_AFTER_FORK`, `LGE_ERROR_BAD_MESSAGE`, `LGE_ERROR_BAD_CHECKPOINT`,
-/// `LGE_ERROR_MIXED_VERSIONS`. Any thread. Since version 1.
+/// it. `error` may be NULL, nothing else. Refused with `LGE_ERROR_STALE_HANDLE`,
+/// `LGE_ERROR_USED_AFTER_FORK`, `LGE_ERROR_BAD_MESSAGE`; fails with `LGE_ERROR_MIXED_VERSIONS`. Any
+/// thread. Since version 1.
 ///
 /// # Safety
 /// The pointers are NULL or point to memory of their type; `message` to `length` bytes.
@@ -247,21 +249,17 @@ pub unsafe extern "C" fn lge_run_restore(
             if run.is_null() || host.is_null() || reply.is_null() {
                 return Err(is_null("host, run or reply").into());
             }
+            // If no run comes of it, the host goes at the end of this, and gives back what it took.
             let host = Host::of(*host);
-            let started = Run::restore(program, Arc::clone(&host), message);
-            let (status, number) = match started {
-                Ok((started, outcome)) => {
-                    let status = reply_with(reply, outcome, &host)?;
-                    (status, handles().runs.keep(Arc::new(started))?)
-                }
-                Err(failure) => {
-                    host.give_back();
-                    return Err(failure);
-                }
+            let (started, outcome) = Run::restore(program, Arc::clone(&host), message)?;
+            let keep = || {
+                let status = reply_with(reply, outcome, &host)?;
+                run.write(handles().runs.keep(Arc::new(started))?);
+                Ok(status)
             };
-            run.write(number);
+            let kept = keep().map_err(|error: Error| Failure::from(error).after_taking(&host));
             host.give_back();
-            Ok(status)
+            kept
         }
     };
     // SAFETY: the caller vouches for `error`.
@@ -657,22 +655,25 @@ unsafe fn ask(
     error: *mut lge_error,
     call: impl FnOnce(&Run) -> Result<Outcome, Failure>,
 ) -> i32 {
+    let mut host = None;
     let body = || {
         let run = handles().runs.find(run)?;
         if reply.is_null() {
             return Err(is_null("reply").into());
         }
+        let host = host.insert(Arc::clone(&run.host));
         let outcome = call(&run)?;
-        let host = Arc::clone(&run.host);
-        // Another thread may have freed the run meanwhile: its values go back here then.
-        drop(run);
         // SAFETY: the caller vouches for `reply`.
-        let status = unsafe { reply_with(reply, outcome, &host) }?;
-        host.give_back();
-        Ok(status)
+        let replied = unsafe { reply_with(reply, outcome, host) };
+        replied.map_err(|error| Failure::from(error).after_taking(host))
     };
     // SAFETY: the caller vouches for `error`.
-    unsafe { guard(error, body) }
+    let status = unsafe { guard(error, body) };
+    // Whatever came of the call, nothing is locked now. Another thread may have freed the run meanwhile.
+    if let Some(host) = host {
+        host.give_back();
+    }
+    status
 }
 
 /// The bytes of a message to the library.
