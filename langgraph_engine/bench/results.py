@@ -164,6 +164,8 @@ _AT_LEAST: Final = {
     ("rust", "chain"): 10.0,
     ("rust", "loop"): 10.0,
     ("rust", "invoke"): 5.0,
+    ("cffi", "chain"): 5.0,
+    ("cffi", "loop"): 5.0,
     ("python", "chain"): 5.0,
     ("python", "loop"): 5.0,
 }
