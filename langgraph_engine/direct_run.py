@@ -15,7 +15,7 @@ import queue
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -85,7 +85,14 @@ def _attempt(task: LiveTask) -> None:
         raise
 
 
+_TURNS_UNTIL_STOPPED = 3
+
+
 async def _aattempt(task: LiveTask) -> None:
+    if task.loop.failed and task.loop.config.get("max_concurrency"):
+        # It got its turn because another task failed; whether that stops the rest is known soon.
+        for _ in range(_TURNS_UNTIL_STOPPED):
+            await asyncio.sleep(0)
     task.started = time.time()
     try:
         await task.plan.acall(task)
@@ -98,6 +105,7 @@ async def _aattempt(task: LiveTask) -> None:
             raise NodeCancelledError(task.name) from error
         raise
     except Exception as error:
+        task.loop.failed = True
         _note(task, error)
         raise
 
@@ -218,8 +226,7 @@ def _await_calls(futures: Any, failure: Exception | None) -> Iterator[None]:
 async def arun_quietly(loop: Loop) -> None:
     """``run_quietly`` for the event loop."""
     if len(loop.live) > 1:
-        async for _ in arun_live(loop):
-            pass
+        await _arun_together(loop)
         return
     (task,) = loop.live.values()
     failure = None
@@ -299,24 +306,7 @@ async def arun_live(loop: Loop) -> AsyncIterator[None]:
 async def _arun_several(loop: Loop, tasks: tuple[LiveTask, ...]) -> AsyncIterator[None]:
     done: asyncio.Queue[Any] = asyncio.Queue()
     loop.call_done = done.put_nowait
-    futures: dict[Any, LiveTask] = {}
-
-    def finished(future: Any) -> None:
-        task = futures[future]
-        error = asyncio.CancelledError() if future.cancelled() else future.exception()
-        try:
-            if isinstance(error, asyncio.CancelledError):
-                task.writes.append((upstream.ERROR, error))
-                loop.put_writes(task.id, task.writes)
-            else:
-                settle(loop, task, error)
-        finally:
-            done.put_nowait(future)
-
-    for task in tasks:
-        future = loop.submit(_aattempt, task, __name__=task.name, __cancel_on_exit__=True)
-        futures[future] = task
-        future.add_done_callback(finished)
+    futures = _start_all(loop, tasks, done.put_nowait)
     running = len(tasks)
     while running or loop.calls:
         future = await done.get()
@@ -329,6 +319,58 @@ async def _arun_several(loop: Loop, tasks: tuple[LiveTask, ...]) -> AsyncIterato
         yield
     yield
     upstream.raise_first_failure(_outcomes(loop, futures), timeout_exc_cls=asyncio.TimeoutError)
+
+
+async def _arun_together(loop: Loop) -> None:
+    """``_arun_several`` when there is no output to give back control for: wakes up once."""
+    running = len(loop.live)
+    over = loop.event_loop.create_future()
+
+    def ended(future: Any) -> None:
+        if over.done():
+            return
+        if upstream.should_stop_others({future}) or not (running or loop.calls):
+            over.set_result(None)
+
+    def task_done(future: Any) -> None:
+        nonlocal running
+        running -= 1
+        ended(future)
+
+    def call_done(future: Any) -> None:
+        if loop.calls is not None:
+            loop.calls.pop(future, None)
+        ended(future)
+
+    loop.call_done = call_done
+    futures = _start_all(loop, tuple(loop.live.values()), task_done)
+    await over
+    upstream.raise_first_failure(_outcomes(loop, futures), timeout_exc_cls=asyncio.TimeoutError)
+
+
+def _start_all(
+    loop: Loop, tasks: tuple[LiveTask, ...], done: Callable[[Any], None]
+) -> dict[Any, LiveTask]:
+    """Start each task as an asyncio task; ``done`` is told when it was settled."""
+    futures: dict[Any, LiveTask] = {}
+
+    def finished(future: Any) -> None:
+        task = futures[future]
+        error = asyncio.CancelledError() if future.cancelled() else future.exception()
+        try:
+            if isinstance(error, asyncio.CancelledError):
+                task.writes.append((upstream.ERROR, error))
+                loop.put_writes(task.id, task.writes)
+            else:
+                settle(loop, task, error)
+        finally:
+            done(future)
+
+    for task in tasks:
+        future = loop.submit(_aattempt, task, __name__=task.name, __cancel_on_exit__=True)
+        futures[future] = task
+        future.add_done_callback(finished)
+    return futures
 
 
 async def _aawait_calls(futures: Any, failure: Exception | None) -> AsyncIterator[None]:

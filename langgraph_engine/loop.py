@@ -75,6 +75,8 @@ class Loop(StartingLoop):
     """Calls made by the direct tasks of this superstep, if any asked how to make one."""
     call_done: Callable[[Any], None] | None = None
     """Where to report that one of them is done, if the superstep waits for several things."""
+    failed = False
+    """Whether a node of this superstep failed."""
     run_in_context: Callable[[Any, Context], Awaitable[Any]]
     """Awaits something in a context; only where there is an event loop."""
     make_runner: Callable[[], upstream.PregelRunner] | None = None
@@ -126,6 +128,7 @@ class Loop(StartingLoop):
         """Plan, and describe the planned tasks: directly callable ones if all of them are."""
         tasks, ignored = self.run.plan(self.step, self.checkpoint_id, self.namespace, self.updated)
         self.basis = self.calls = self.call_done = None
+        self.failed = False
         if ignored:
             warn_ignored(ignored)
         self.live = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import weakref
-from collections.abc import Coroutine, Generator, Sequence
+from collections.abc import Callable, Coroutine, Generator, Sequence
 from contextlib import AsyncExitStack
 from contextvars import Context
 from functools import partial
@@ -26,31 +26,56 @@ _TASKS_START_EAGERLY = sys.version_info >= (3, 12)
 
 
 class _Stepped:
-    """Awaits a coroutine whose every step runs in a context of its own."""
+    """Awaits a coroutine whose every step runs in a context of its own.
 
-    __slots__ = ("_context", "_coroutine")
+    The coroutine takes the awaiting task for its own. If it cancels that, it alone is cancelled, as it would
+    be in a task it doesn't share.
+    """
+
+    __slots__ = ("_context", "_coroutine", "_own_cancels", "_task")
 
     def __init__(self, coroutine: Coroutine[Any, Any, Any], context: Context) -> None:
         self._coroutine = coroutine
         self._context = context
+        self._own_cancels = 0
+        self._task: Any = asyncio.current_task()
 
     def __await__(self) -> Generator[Any, Any, Any]:
-        run, coroutine = self._context.run, self._coroutine
+        coroutine = self._coroutine
         try:
-            waiting_for = run(coroutine.send, None)
+            waiting_for = self._step(coroutine.send, None)
             while True:
                 # Every step may be cancelled, and whatever it is, it is the coroutine's to handle.
                 try:
                     value = yield waiting_for
                 except GeneratorExit:  # noqa: PERF203
-                    run(coroutine.close)
+                    self._context.run(coroutine.close)
                     raise
                 except BaseException as error:  # noqa: BLE001
-                    waiting_for = run(coroutine.throw, error)
+                    waiting_for = self._step(coroutine.throw, error)
                 else:
-                    waiting_for = run(coroutine.send, value)
+                    waiting_for = self._step(coroutine.send, value)
         except StopIteration as finished:
+            if self._own_cancels:
+                yield from self._cancelled_itself()
             return finished.value
+        except asyncio.CancelledError:
+            if self._own_cancels:
+                yield from self._cancelled_itself()
+            raise
+
+    def _step(self, advance: Callable[[Any], Any], value: Any) -> Any:
+        before = self._task.cancelling()
+        try:
+            return self._context.run(advance, value)
+        finally:
+            self._own_cancels += self._task.cancelling() - before
+
+    def _cancelled_itself(self) -> Generator[Any, Any, None]:
+        """Take the coroutine's cancelling from the task. Raises it, if the coroutine didn't meet it yet."""
+        for _ in range(self._own_cancels):
+            self._task.uncancel()
+        yield  # where a cancelling that is still to come is raised
 
 
 class AsyncLoop(Loop):
@@ -89,9 +114,9 @@ class AsyncLoop(Loop):
         """Something to await for a node's coroutine to run in a context of its own.
 
         LangGraph makes an asyncio task of it. So does Python 3.12 here, one that starts at once and
-        costs no turn of the event loop if it never waits. Python 3.11 can't; there a task that runs
-        alone in its superstep is stepped through in its context by the task that waits for it. Python
-        3.10 has no contexts for coroutines, in LangGraph neither.
+        costs no turn of the event loop if it never waits. Python 3.11 can't; there it is stepped through
+        in its context by the task that waits for it: its own, or, if it runs alone in its superstep, the
+        caller's. Python 3.10 has no contexts for coroutines, in LangGraph neither.
         """
         if not (_TASKS_HAVE_CONTEXTS and asyncio.iscoroutine(awaitable)):
             return awaitable
@@ -101,8 +126,6 @@ class AsyncLoop(Loop):
         if _TASKS_START_EAGERLY:
             make_task: Any = asyncio.Task
             return make_task(awaitable, loop=self.event_loop, context=context, eager_start=True)
-        if len(self.live) > 1:
-            return create_task(awaitable, context=context)
         return _Stepped(awaitable, context)
 
     async def _put_after_previous(

@@ -351,8 +351,10 @@ def _wait_is_interrupted_at_the_keyboard(config: Any) -> None:
 
     def strikes(state: Seen) -> Seen:
         started.wait()
-        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
-        struck.set()
+        try:
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        finally:  # the main thread may be this one
+            struck.set()
         return {}
 
     def waits(state: Seen) -> Seen:

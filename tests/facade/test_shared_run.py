@@ -145,3 +145,72 @@ def test_nodes_stay_out_of_a_thread_with_an_event_loop() -> None:
         return _graph(*[runs_a_loop] * 3).invoke({"seen": []})
 
     assert asyncio.run(main()) == {"seen": ["ran"] * 3}
+
+
+# LangGraph's gate drops the coroutines it never let through.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_failure_stops_coroutines_that_wait_for_their_turn() -> None:
+    begun: list[int] = []
+
+    def node(number: int) -> Callable[[Seen], Any]:
+        async def run(state: Seen) -> Seen:
+            begun.append(number)
+            if number == 1:
+                raise ZeroDivisionError
+            return {}
+
+        return run
+
+    graph = _graph(*map(node, range(6)))
+    with pytest.raises(ZeroDivisionError):
+        asyncio.run(graph.ainvoke({"seen": []}, {"max_concurrency": 1}))
+    assert begun == [0, 1]
+
+
+@pytest.mark.since_python_3_11("a node has no task of its own")
+@pytest.mark.parametrize("nodes", [1, 3])
+@pytest.mark.parametrize("waits", [True, False])
+def test_a_node_that_cancels_its_task_cancels_itself(nodes: int, waits: bool) -> None:
+    async def cancels(state: Seen) -> Seen:
+        current = asyncio.current_task()
+        assert current
+        current.cancel()
+        if waits:
+            await asyncio.sleep(0)
+        return {"seen": ["went on"]}
+
+    async def main(engine: str) -> Any:
+        langgraph_engine.install(engine, unsupported="raise")
+        graph = _graph(cancels, *[_waits_a_moment] * (nodes - 1))
+        try:
+            async with asyncio.timeout(PATIENCE):
+                return await graph.ainvoke({"seen": []})
+        except (Exception, asyncio.CancelledError) as error:
+            return type(error), asyncio.current_task().cancelling()  # type: ignore[union-attr]
+
+    engine = langgraph_engine.active()
+    assert asyncio.run(main(engine)) == asyncio.run(main("langgraph"))
+
+
+async def _waits_a_moment(state: Seen) -> Seen:
+    await asyncio.sleep(0)
+    return {"seen": ["waited"]}
+
+
+@pytest.mark.since_python_3_11("a node has no task of its own")
+def test_a_node_that_outlives_its_cancelling_is_done() -> None:
+    async def refuses(state: Seen) -> Seen:
+        current = asyncio.current_task()
+        assert current
+        current.cancel()
+        try:
+            await asyncio.sleep(0)
+        except asyncio.CancelledError:
+            return {"seen": ["still here"]}
+        return {}
+
+    async def main() -> Any:
+        found = [await _graph(*[refuses] * count).ainvoke({"seen": []}) for count in (1, 2)]
+        return found, asyncio.current_task().cancelling()  # type: ignore[union-attr]
+
+    assert asyncio.run(main()) == ([{"seen": ["still here"]}, {"seen": ["still here"] * 2}], 0)
