@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import weakref
-from collections.abc import Callable, Coroutine, Generator, Sequence
+from collections.abc import Coroutine, Generator, Sequence
 from contextlib import AsyncExitStack
 from contextvars import Context
 from functools import partial
@@ -32,50 +32,47 @@ class _Stepped:
     be in a task it doesn't share.
     """
 
-    __slots__ = ("_context", "_coroutine", "_own_cancels", "_task")
+    __slots__ = ("_context", "_coroutine")
 
     def __init__(self, coroutine: Coroutine[Any, Any, Any], context: Context) -> None:
         self._coroutine = coroutine
         self._context = context
-        self._own_cancels = 0
-        self._task: Any = asyncio.current_task()
 
     def __await__(self) -> Generator[Any, Any, Any]:
-        coroutine = self._coroutine
+        run, coroutine = self._context.run, self._coroutine
+        task: Any = asyncio.current_task()
+        cancels, own_cancels = task.cancelling(), 0
         try:
-            waiting_for = self._step(coroutine.send, None)
+            waiting_for = run(coroutine.send, None)
             while True:
+                own_cancels += task.cancelling() - cancels
                 # Every step may be cancelled, and whatever it is, it is the coroutine's to handle.
                 try:
                     value = yield waiting_for
-                except GeneratorExit:  # noqa: PERF203
-                    self._context.run(coroutine.close)
+                except GeneratorExit:
+                    run(coroutine.close)
                     raise
                 except BaseException as error:  # noqa: BLE001
-                    waiting_for = self._step(coroutine.throw, error)
+                    cancels = task.cancelling()
+                    waiting_for = run(coroutine.throw, error)
                 else:
-                    waiting_for = self._step(coroutine.send, value)
+                    cancels = task.cancelling()
+                    waiting_for = run(coroutine.send, value)
         except StopIteration as finished:
-            if self._own_cancels:
-                yield from self._cancelled_itself()
+            if own_cancels := own_cancels + task.cancelling() - cancels:
+                yield from _cancelled_itself(task, own_cancels)
             return finished.value
         except asyncio.CancelledError:
-            if self._own_cancels:
-                yield from self._cancelled_itself()
+            if own_cancels := own_cancels + task.cancelling() - cancels:
+                yield from _cancelled_itself(task, own_cancels)
             raise
 
-    def _step(self, advance: Callable[[Any], Any], value: Any) -> Any:
-        before = self._task.cancelling()
-        try:
-            return self._context.run(advance, value)
-        finally:
-            self._own_cancels += self._task.cancelling() - before
 
-    def _cancelled_itself(self) -> Generator[Any, Any, None]:
-        """Take the coroutine's cancelling from the task. Raises it, if the coroutine didn't meet it yet."""
-        for _ in range(self._own_cancels):
-            self._task.uncancel()
-        yield  # where a cancelling that is still to come is raised
+def _cancelled_itself(task: Any, times: int) -> Generator[Any, Any, None]:
+    """Take a coroutine's cancelling from the task. Raises it, if the coroutine didn't meet it yet."""
+    for _ in range(times):
+        task.uncancel()
+    yield  # where a cancelling that is still to come is raised
 
 
 class AsyncLoop(Loop):
