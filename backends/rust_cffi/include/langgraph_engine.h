@@ -189,6 +189,29 @@ int32_t lge_program_compile(const uint8_t *message,
 // Cannot fail. Any thread, also while another one uses the program. Since version 1.
 void lge_program_free(lge_program program);
 
+// Frees a message of the library's. NULL, or one that was freed, is left alone; its fields are zero
+// afterwards.
+//
+// Cannot fail. Any thread, but one message by one thread. Since version 1.
+//
+// # Safety
+// `message` is NULL or points to an `lge_message`.
+void lge_message_free(struct lge_message *message);
+
+// Frees an error. NULL, or one that was freed, is left alone; its fields are zero afterwards.
+//
+// Cannot fail. Any thread, but one error by one thread. Since version 1.
+//
+// # Safety
+// `error` is NULL or points to an `lge_error`.
+void lge_error_free(struct lge_error *error);
+
+// Makes a program's next restore (1), plan (2) or commit (3) panic, for a host's tests of what it
+// makes of that. Returns `LGE_DONE`, or `LGE_REFUSED` if there is no such program or point.
+//
+// Any thread. Since version 1.
+int32_t lge_test_panic(lge_program program, uint32_t point);
+
 // Starts a run from a checkpoint, or from nothing: message `restore`. On success `run` is the host's,
 // to free with `lge_run_free`. With `LGE_ASK`, `reply` is an array of questions; all are answered at
 // once with `lge_run_answer`, and until then the run takes no other call.
@@ -417,29 +440,6 @@ int32_t lge_run_released(lge_run run, struct lge_message *reply, struct lge_erro
 // Cannot fail. Any thread, also while another one uses the run: that call ends as usual. Since
 // version 1.
 void lge_run_free(lge_run run);
-
-// Frees a message of the library's. NULL, or one that was freed, is left alone; its fields are zero
-// afterwards.
-//
-// Cannot fail. Any thread, but one message by one thread. Since version 1.
-//
-// # Safety
-// `message` is NULL or points to an `lge_message`.
-void lge_message_free(struct lge_message *message);
-
-// Frees an error. NULL, or one that was freed, is left alone; its fields are zero afterwards.
-//
-// Cannot fail. Any thread, but one error by one thread. Since version 1.
-//
-// # Safety
-// `error` is NULL or points to an `lge_error`.
-void lge_error_free(struct lge_error *error);
-
-// Makes a program's next restore (1), plan (2) or commit (3) panic, for a host's tests of what it
-// makes of that. Returns `LGE_DONE`, or `LGE_REFUSED` if there is no such program or point.
-//
-// Any thread. Since version 1.
-int32_t lge_test_panic(lge_program program, uint32_t point);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -12,6 +12,45 @@ use std::sync::Arc;
 /// What messages call this engine.
 pub(crate) const ENGINE: &str = "cffi";
 
+/// The graph's description contradicts itself.
+pub const LGE_ERROR_BAD_GRAPH: u16 = 1;
+/// A channel that holds one value was written more than once in a superstep.
+pub const LGE_ERROR_LAST_VALUE_MANY: u16 = 2;
+/// A guarded ephemeral channel was written more than once in a superstep.
+pub const LGE_ERROR_EPHEMERAL_VALUE_MANY: u16 = 3;
+/// A guarded untracked channel was written more than once in a superstep.
+pub const LGE_ERROR_UNTRACKED_VALUE_MANY: u16 = 4;
+/// A barrier was sent a name that isn't one of its own.
+pub const LGE_ERROR_BARRIER_NAME: u16 = 5;
+/// A name that is no channel of the graph was read.
+pub const LGE_ERROR_UNKNOWN_CHANNEL: u16 = 6;
+/// A checkpoint id is not hexadecimal.
+pub const LGE_ERROR_BAD_CHECKPOINT_ID: u16 = 7;
+/// Versions of different types met in one run.
+pub const LGE_ERROR_MIXED_VERSIONS: u16 = 8;
+/// A commit left the version to the engine, but the run's versions are not numbers.
+pub const LGE_ERROR_VERSION_NEEDED: u16 = 9;
+/// A checkpoint doesn't have the shape its graph's channels save. A message that says so is refused
+/// with `LGE_ERROR_BAD_MESSAGE`, so no call of this version fails with it.
+pub const LGE_ERROR_BAD_CHECKPOINT: u16 = 10;
+/// A call would change a run in the middle of its own commit.
+pub const LGE_ERROR_COMMIT_UNDER_WAY: u16 = 11;
+/// The host answered a question nobody asked, or with the wrong sort of answer.
+pub const LGE_ERROR_WRONG_ANSWER: u16 = 12;
+/// The library itself broke; the run it happened in is lost.
+pub const LGE_ERROR_PANIC: u16 = 13;
+/// A run can't take this call yet.
+pub const LGE_ERROR_RUN_BUSY: u16 = 14;
+/// A version is neither a number nor text, or larger than the engine counts. As for
+/// `LGE_ERROR_BAD_CHECKPOINT`.
+pub const LGE_ERROR_BAD_VERSION: u16 = 15;
+/// A message, or another argument of a call, is not what the call takes.
+pub const LGE_ERROR_BAD_MESSAGE: u16 = 16;
+/// A program, run or message that isn't there: never made, of another sort, or freed.
+pub const LGE_ERROR_STALE_HANDLE: u16 = 17;
+/// A program or run was used in a process forked after it was made.
+pub const LGE_ERROR_USED_AFTER_FORK: u16 = 18;
+
 /// What went wrong in a call that returned `LGE_FAILED` or `LGE_REFUSED`. The host frees it with `lge_error_free`.
 #[repr(C)]
 #[derive(Debug)]
