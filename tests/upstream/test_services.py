@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 HOLD = """
-import time
+import signal, time
 from tests.upstream import services
+signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background of a shell it is ignored
 with services.started(install=False) as running:
     print(running.postgres_port, running.redis_port, flush=True)
     time.sleep(100)
