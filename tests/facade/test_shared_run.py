@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import gc
 import operator
 import threading
 from collections.abc import Callable, Iterator
@@ -165,6 +166,7 @@ def test_a_failure_stops_coroutines_that_wait_for_their_turn() -> None:
     with pytest.raises(ZeroDivisionError):
         asyncio.run(graph.ainvoke({"seen": []}, {"max_concurrency": 1}))
     assert begun == [0, 1]
+    gc.collect()  # those coroutines: here, not in another test
 
 
 @pytest.mark.since_python_3_11("a node has no task of its own")
