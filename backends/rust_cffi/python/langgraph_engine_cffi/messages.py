@@ -101,11 +101,7 @@ class Outgoing:
 
     def commit(self, writes: Iterable[TaskWrites], version: Version | None) -> bytes:
         """A ``commit`` message."""
-        try:
-            return pack((self.tasks(writes), version))
-        except BaseException:
-            self._values.forget(self.lent)
-            raise
+        return self.pack(lambda outgoing, tasks: (outgoing.tasks(tasks), version), writes)
 
     def _lend(self, value: Any) -> int:
         return self._values.lend(value, self.lent)
