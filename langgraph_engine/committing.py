@@ -6,10 +6,10 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from langgraph_engine.protocol import CommitRejected, Run, TaskWrites, Version
+from langgraph_engine.protocol import CommitRejected, Run, TaskPath, TaskWrites, Version
 from langgraph_engine.refusals import refusal
 
-__all__ = ["commit"]
+__all__ = ["commit", "warn_unknown"]
 
 logger = logging.getLogger("langgraph")
 
@@ -33,7 +33,12 @@ def commit(
     except CommitRejected as verdict:
         raise refusal(verdict, channels) from None
     for name, path, channel in unknown:
-        logger.warning(
-            f"Task {name} with path {path} wrote to unknown channel {channel}, ignoring it."
-        )
+        warn_unknown(name, path, channel)
     return updated
+
+
+def warn_unknown(name: str, path: TaskPath, channel: str) -> None:
+    """Log a write to a channel the graph doesn't have."""
+    logger.warning(
+        f"Task {name} with path {path} wrote to unknown channel {channel}, ignoring it."
+    )

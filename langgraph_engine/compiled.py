@@ -32,6 +32,8 @@ from langgraph.types import Send
 
 from langgraph_engine import upstream
 from langgraph_engine.delta import delta_fold
+from langgraph_engine.execute import Executor
+from langgraph_engine.execution import make_executor
 from langgraph_engine.node_plan import NodePlan
 from langgraph_engine.protocol import ChannelSpec, Engine, GraphSpec, NodeSpec, Program
 
@@ -73,6 +75,7 @@ class CompiledGraph:
         trigger_to_nodes: Channel name to the nodes it may trigger.
         custom: Names of the ``custom`` channels.
         untracked: Names of the channels that are never saved.
+        executor: Runs simple supersteps, if the engine has the capability ``execute``.
     """
 
     program: Program
@@ -86,6 +89,7 @@ class CompiledGraph:
     trigger_to_nodes: Mapping[str, Sequence[str]]
     custom: tuple[str, ...]
     untracked: frozenset[str]
+    executor: Executor | None
 
 
 def channel_spec(name: str, channel: BaseChannel[Any, Any, Any]) -> ChannelSpec:
@@ -172,8 +176,9 @@ def _compile(graph: upstream.AnyPregel, engine: Engine) -> CompiledGraph:
         # A node that reads one channel as such may hand its input on to one that wants a dict of it.
         plan.as_read = plan.as_read and plan.input_key not in alone
     deltas = frozenset(k for k, c in channels.items() if isinstance(c, DeltaChannel))
+    program = engine.compile(spec)
     return CompiledGraph(
-        program=engine.compile(spec),
+        program=program,
         channels=channels,
         managed={k: m for k, m in graph.channels.items() if k not in channels},
         plans=plans,
@@ -186,6 +191,7 @@ def _compile(graph: upstream.AnyPregel, engine: Engine) -> CompiledGraph:
         trigger_to_nodes=spec.trigger_to_nodes,
         custom=tuple(c.name for c in spec.channels if c.kind == "custom"),
         untracked=frozenset(k for k, c in channels.items() if isinstance(c, UntrackedValue)),
+        executor=None if deltas else make_executor(engine, program, plans),
     )
 
 

@@ -15,7 +15,7 @@ import queue
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -28,7 +28,7 @@ from langgraph_engine.loop import Loop
 from langgraph_engine.loop_sync import SyncLoop
 from langgraph_engine.shared_run import SharedRun, may_share
 
-__all__ = ["arun_live", "arun_quietly", "run_live", "run_quietly"]
+__all__ = ["arun_alone", "arun_live", "arun_quietly", "run_alone", "run_live", "run_quietly"]
 
 
 def settle(loop: Loop, task: LiveTask, error: BaseException | None) -> None:
@@ -72,8 +72,13 @@ def _note(task: LiveTask, error: Exception) -> None:
 
 def _attempt(task: LiveTask) -> None:
     task.started = time.time()
+    _judge(task, task.plan.call)
+
+
+def _judge(task: LiveTask, call: Callable[[LiveTask], None]) -> None:
+    """Run a task by ``call``; what is raised is what the superstep makes of what the node raised."""
     try:
-        task.plan.call(task)
+        call(task)
     except ParentCommand as error:
         _take_parent_command(task, error)
     except GraphBubbleUp:
@@ -94,8 +99,12 @@ async def _aattempt(task: LiveTask) -> None:
         for _ in range(_TURNS_UNTIL_STOPPED):
             await asyncio.sleep(0)
     task.started = time.time()
+    await _ajudge(task, task.plan.acall)
+
+
+async def _ajudge(task: LiveTask, call: Callable[[LiveTask], Awaitable[None]]) -> None:
     try:
-        await task.plan.acall(task)
+        await call(task)
     except ParentCommand as error:
         _take_parent_command(task, error)
     except GraphBubbleUp:
@@ -120,9 +129,15 @@ def run_quietly(loop: SyncLoop) -> None:
             pass
         return
     (task,) = loop.live.values()
+    task.started = time.time()
+    run_alone(loop, task, task.plan.call)
+
+
+def run_alone(loop: SyncLoop, task: LiveTask, call: Callable[[LiveTask], None]) -> None:
+    """Run the superstep's only task by ``call``, and settle it."""
     failure = None
     try:
-        _attempt(task)
+        _judge(task, call)
     except Exception as error:
         settle(loop, task, error)
         if not loop.calls:
@@ -229,9 +244,17 @@ async def arun_quietly(loop: Loop) -> None:
         await _arun_together(loop)
         return
     (task,) = loop.live.values()
+    task.started = time.time()
+    await arun_alone(loop, task, task.plan.acall)
+
+
+async def arun_alone(
+    loop: Loop, task: LiveTask, call: Callable[[LiveTask], Awaitable[None]]
+) -> None:
+    """``run_alone`` for the event loop."""
     failure = None
     try:
-        await _aattempt(task)
+        await _ajudge(task, call)
     except Exception as error:
         await _turn(loop)
         settle(loop, task, error)

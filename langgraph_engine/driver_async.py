@@ -16,6 +16,7 @@ from langgraph_engine.invocation import Invocation
 from langgraph_engine.listeners import announce
 from langgraph_engine.loop_async import AsyncLoop
 from langgraph_engine.protocol import Engine
+from langgraph_engine.running_ahead import arun_ahead
 from langgraph_engine.saving import Latest
 
 __all__ = ["achunks_of", "afinal_state"]
@@ -74,7 +75,12 @@ async def afinal_state(
             # that runs alone stop the calls it made; without, it waits for them.
             waiter = loop.event_loop.create_future if call.waits_for_stream else None
             waits = call.durability_mode == "sync"
-            while loop.tick():
+            loop.begin_execution()
+            while True:
+                if loop.execution is not None:
+                    await arun_ahead(loop)
+                if not loop.tick():
+                    break
                 if loop.live:
                     await arun_quietly(loop)
                 else:

@@ -19,6 +19,7 @@ from langgraph_engine.invocation import Invocation
 from langgraph_engine.listeners import announce
 from langgraph_engine.loop_sync import SyncLoop
 from langgraph_engine.protocol import Engine
+from langgraph_engine.running_ahead import run_ahead
 from langgraph_engine.saving import Latest
 
 __all__ = ["chunks_of", "final_state"]
@@ -69,7 +70,12 @@ def final_state(
             _emit_lifecycle(call, loop)
             _prepare_runner(call, loop, None)
             waits = call.durability_mode == "sync"
-            while loop.tick():
+            loop.begin_execution()
+            while True:
+                if loop.execution is not None:
+                    run_ahead(loop)
+                if not loop.tick():
+                    break
                 if loop.live:
                     run_quietly(loop)
                 else:

@@ -110,9 +110,16 @@ class LiveTask:
 
 
 class LiveConfig(dict[str, Any]):
-    """A dict filled with its task's config when it is first looked into."""
+    """A dict filled with its task's config when it is first looked into.
 
-    task: LiveTask | None = None
+    Attributes:
+        task: The task while the dict is empty. Set by whoever makes the dict: an engine may do so, with an
+            object of its own that has ``full_config`` and ``use_config``.
+    """
+
+    __slots__ = ("task",)
+
+    task: Any
 
     def _fill(self) -> None:
         task = self.task

@@ -27,11 +27,14 @@ from langgraph.errors import GraphInterrupt
 from langgraph.types import Interrupt, PregelExecutableTask
 
 from langgraph_engine import upstream
+from langgraph_engine.committing import warn_unknown
+from langgraph_engine.execute import Execution, Stop
 from langgraph_engine.live_task import LiveTask
 from langgraph_engine.loop_start import StartingLoop
 from langgraph_engine.planned import task_input, warn_ignored
-from langgraph_engine.protocol import PUSH, Task, TaskWrites
+from langgraph_engine.protocol import PUSH, Plan, Task, TaskWrites
 from langgraph_engine.task_config import (
+    TaskBasis,
     call_task,
     error_handler_task,
     executable_task,
@@ -81,6 +84,12 @@ class Loop(StartingLoop):
     """Awaits something in a context; only where there is an event loop."""
     make_runner: Callable[[], upstream.PregelRunner] | None = None
     _runner: upstream.PregelRunner | None = None
+    execution: Execution | None = None
+    """Runs simple supersteps of this run, if the engine can and nobody is watching or saving."""
+    asyncio_task: Any = None
+    """The asyncio task this loop runs in, if coroutines that run alone in their superstep share it."""
+    planned: Plan | None = None
+    """The next superstep, if an execution stopped because of it."""
 
     @property
     def runner(self) -> upstream.PregelRunner:
@@ -126,7 +135,10 @@ class Loop(StartingLoop):
 
     def _prepare(self) -> None:
         """Plan, and describe the planned tasks: directly callable ones if all of them are."""
-        tasks, ignored = self.run.plan(self.step, self.checkpoint_id, self.namespace, self.updated)
+        plan, self.planned = self.planned, None
+        if plan is None:
+            plan = self.run.plan(self.step, self.checkpoint_id, self.namespace, self.updated)
+        tasks, ignored = plan
         self.basis = self.calls = self.call_done = None
         self.failed = False
         if ignored:
@@ -305,10 +317,60 @@ class Loop(StartingLoop):
             self.status = "interrupt_after"
             self._prepare()
             raise GraphInterrupt()
+        self._resumed()
+
+    def _resumed(self) -> None:
+        """The first superstep is over; the finished tasks' configs keep what was true."""
         if upstream.CONFIG_KEY_RESUMING in self.config[CONF]:
-            conf = self.config[CONF].copy()  # the finished tasks' configs keep what was true
+            conf = self.config[CONF].copy()
             del conf[upstream.CONFIG_KEY_RESUMING]
             self.config = {**self.config, CONF: conf}
+
+    # -- supersteps an engine runs itself ---------------------------------------------------------
+
+    def begin_execution(self) -> None:
+        """Have the engine run simple supersteps, if it can and nobody is watching or saving."""
+        executor = self.graph.executor
+        if (
+            executor is not None
+            and self.direct
+            and self.latest_is_lasting
+            and not self.keeps_pending
+        ):
+            self.execution = executor.begin(self.run, self)
+
+    def take_stop(self, stop: Stop) -> None:
+        """Go on where an execution stopped."""
+        _, self.step, self.checkpoint_id, self.updated, due, _ = stop
+        if due:
+            self.latest.due = True  # type: ignore[union-attr]  # nobody watches: there is one
+
+    def moved_on(self) -> None:
+        """An execution is past its first superstep."""
+        self.settled = True
+        self.is_replaying = False
+        self._resumed()
+
+    def live_task(
+        self, task: Task, step: int, checkpoint_id: str, started: float, *, current: bool
+    ) -> LiveTask:
+        """A task of a superstep the engine runs, for code that looks at it."""
+        if current:
+            self.step, self.checkpoint_id = step, checkpoint_id
+            self.basis = self.calls = self.call_done = None
+            self.failed = False
+            basis = self.task_basis()
+        else:
+            basis = TaskBasis(self, (step, checkpoint_id))
+        live = LiveTask(self, task, self.graph.plans[task.name], basis)
+        live.value, live.started = task.input, started
+        if current:
+            self.live, self.tasks = {task.id: live}, {}
+        return live
+
+    def wrote_nowhere(self, name: str, path: tuple[Any, ...], channel: str) -> None:
+        """A task of a superstep the engine runs wrote to a channel the graph doesn't have."""
+        warn_unknown(name, path, channel)
 
     def _emit_values(self, done: Iterable[Any]) -> None:
         """Stream the state if this superstep wrote to it."""
@@ -332,6 +394,7 @@ class Loop(StartingLoop):
         self.tasks, self.live = {}, {}
         self.basis = self.calls = self.call_done = None
         self._runner = self.make_runner = None
+        self.execution = self.asyncio_task = None
         self.put_checkpoint_call = self.put_writes_call = None
 
     def on_exit(

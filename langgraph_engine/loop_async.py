@@ -18,32 +18,47 @@ from typing_extensions import Self
 from langgraph_engine import upstream
 from langgraph_engine.loop import CallFutures, Loop, run_is_over
 
-__all__ = ["AsyncLoop"]
+__all__ = ["AsyncLoop", "OwnCancels", "Stepped"]
 
 CONF = upstream.CONF
 _TASKS_HAVE_CONTEXTS = sys.version_info >= (3, 11)
 _TASKS_START_EAGERLY = sys.version_info >= (3, 12)
 
 
-class _Stepped:
+class Stepped:
     """Awaits a coroutine whose every step runs in a context of its own.
 
     The coroutine takes the awaiting task for its own. If it cancels that, it alone is cancelled, as it would
     be in a task it doesn't share.
+
+    Args:
+        coroutine: The coroutine.
+        context: Its context.
+        started: If it took its first step already: what it waits for, and how often the task had been
+            cancelled before that step.
     """
 
-    __slots__ = ("_context", "_coroutine")
+    __slots__ = ("_context", "_coroutine", "_started")
 
-    def __init__(self, coroutine: Coroutine[Any, Any, Any], context: Context) -> None:
+    def __init__(
+        self,
+        coroutine: Coroutine[Any, Any, Any],
+        context: Context,
+        started: tuple[Any, int] | None = None,
+    ) -> None:
         self._coroutine = coroutine
         self._context = context
+        self._started = started
 
     def __await__(self) -> Generator[Any, Any, Any]:
         run, coroutine = self._context.run, self._coroutine
         task: Any = asyncio.current_task()
         cancels, own_cancels = task.cancelling(), 0
         try:
-            waiting_for = run(coroutine.send, None)
+            if self._started is None:
+                waiting_for = run(coroutine.send, None)
+            else:
+                waiting_for, cancels = self._started
             while True:
                 own_cancels += task.cancelling() - cancels
                 # Every step may be cancelled, and whatever it is, it is the coroutine's to handle.
@@ -66,6 +81,18 @@ class _Stepped:
             if own_cancels := own_cancels + task.cancelling() - cancels:
                 yield from _cancelled_itself(task, own_cancels)
             raise
+
+
+class OwnCancels:
+    """Awaits nothing, for a coroutine that took its only step and cancelled the task that often."""
+
+    __slots__ = ("_task", "_times")
+
+    def __init__(self, task: Any, times: int) -> None:
+        self._task, self._times = task, times
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        return _cancelled_itself(self._task, self._times)
 
 
 def _cancelled_itself(task: Any, times: int) -> Generator[Any, Any, None]:
@@ -123,7 +150,14 @@ class AsyncLoop(Loop):
         if _TASKS_START_EAGERLY:
             make_task: Any = asyncio.Task
             return make_task(awaitable, loop=self.event_loop, context=context, eager_start=True)
-        return _Stepped(awaitable, context)
+        return Stepped(awaitable, context)
+
+    def begin_execution(self) -> None:
+        if _TASKS_HAVE_CONTEXTS and not _TASKS_START_EAGERLY:
+            # As in run_in_context: the caller's task steps through coroutines.
+            shared = self.event_loop.get_task_factory() is None
+            self.asyncio_task = asyncio.current_task() if shared else None
+        super().begin_execution()
 
     async def _put_after_previous(
         self,

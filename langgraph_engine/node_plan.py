@@ -12,7 +12,7 @@ A ``NodePlan`` holds those calls. A node that can't be called so (``direct`` is 
 from __future__ import annotations
 
 import functools
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextvars import copy_context
 from inspect import Parameter, isawaitable
 from typing import TYPE_CHECKING, Any
@@ -20,20 +20,18 @@ from typing import TYPE_CHECKING, Any
 from langgraph.constants import TAG_HIDDEN
 
 from langgraph_engine import upstream
+from langgraph_engine.execute import NodeCall, WriteStep
 
 if TYPE_CHECKING:
     from langgraph_engine.live_task import LiveTask
 
-__all__ = ["NodePlan", "Writer"]
+__all__ = ["NodePlan"]
 
 _var_config = upstream.var_child_runnable_config
 _PASSTHROUGH = upstream.PASSTHROUGH
 _PLAIN = (dict, type(None), list, str, int)
 _ANSWERS_KEPT = 256  # a router without a path map may answer with anything
 
-Writer = Callable[[Any, "LiveTask"], Any]
-"""Takes what the node returned, adds writes to the task, gives the value for the next writer."""
-AsyncWriter = Callable[[Any, "LiveTask"], Awaitable[Any]]
 
 
 class NodePlan:
@@ -71,7 +69,7 @@ class NodePlan:
         name: str,
         node: upstream.PregelNode,
         managed: tuple[str, ...],
-        writers: Sequence[tuple[Writer, AsyncWriter | None]] | None,
+        writers: Sequence[_Steps | _Branch] | None,
     ) -> None:
         self.name = name
         self.node = node
@@ -111,7 +109,7 @@ class NodePlan:
             if isinstance(node.channels, str)
             else tuple(c for c in node.channels if c not in channels)
         )
-        writers: list[tuple[Writer, AsyncWriter | None]] | None = []
+        writers: list[_Steps | _Branch] | None = []
         if node.bound is upstream.DEFAULT_BOUND and len(node.flat_writers) > 1:
             writers = None  # the first writer would be the "node" and run in a context
         for runnable in node.flat_writers:
@@ -129,8 +127,8 @@ class NodePlan:
         value = task.value
         if self._bound is not upstream.DEFAULT_BOUND:
             value = self._call_node(task, value)
-        for writer, _ in self._writers:
-            value = writer(value, task)
+        for writer in self._writers:
+            value = writer.write(value, task)
 
     def _call_node(self, task: LiveTask, value: Any) -> Any:
         context = copy_context()
@@ -156,8 +154,11 @@ class NodePlan:
         value = task.value
         if self._bound is not upstream.DEFAULT_BOUND:
             value = await self._acall_node(task, value)
-        for writer, awriter in self._writers:
-            value = writer(value, task) if awriter is None else await awriter(value, task)
+        for writer in self._writers:
+            if type(writer) is _Branch:
+                value = await writer.awrite(value, task)
+            else:
+                value = writer.write(value, task)
 
     async def _acall_node(self, task: LiveTask, value: Any) -> Any:
         context = copy_context()
@@ -181,6 +182,23 @@ class NodePlan:
             coroutine = context.run(result.ainvoke, value, task.full_config())
             return await task.loop.run_in_context(coroutine, context)
         return result
+
+    def native_call(self) -> NodeCall | None:
+        """How an engine calls the node itself, if it is simple enough for that."""
+        bound = self._bound
+        runs = bound is not upstream.DEFAULT_BOUND
+        if not self.direct or self.managed or (runs and not self._plain):
+            return None
+        if any(type(w) is _Branch and not w.plain for w in self._writers):
+            return None
+        return NodeCall(
+            node=self.node,
+            bound=bound if runs else None,
+            coerce=self.node.mapper,
+            keywords=self._keywords if self._accepts or self._extra else None,
+            recurses=self._recurse,
+            writers=tuple(w.steps if isinstance(w, _Steps) else w for w in self._writers),
+        )
 
     def _keywords(self, task: LiveTask) -> dict[str, Any]:
         """The keyword arguments LangGraph injects, by the names the function accepts."""
@@ -210,11 +228,10 @@ class NodePlan:
         return keywords
 
 
-def _writer(runnable: Any) -> tuple[Writer, AsyncWriter | None] | None:
+def _writer(runnable: Any) -> _Steps | _Branch | None:
     """Turn one of a node's writers into a plain call, or None if it is something else."""
     if type(runnable) is upstream.ChannelWrite:
-        write = _channel_writer(runnable.writes)
-        return None if write is None else (write, None)
+        return _Steps.of(runnable.writes)
     if type(runnable) is upstream.RunnableCallable:
         branch: Any = getattr(runnable.func, "__self__", None)
         if (
@@ -226,25 +243,40 @@ def _writer(runnable: Any) -> tuple[Writer, AsyncWriter | None] | None:
     return None
 
 
-def _channel_writer(entries: Sequence[Any]) -> Writer | None:
-    # mapper, channel (None: the mapper gives pairs), value, whether to skip None (or a plain dict)
-    steps: list[tuple[Any, str | None, Any, bool]] = []
-    for entry in entries:
-        if type(entry) is upstream.ChannelWriteTupleEntry:
-            steps.append((entry.mapper, None, entry.value, upstream.writes_control(entry.mapper)))
-        elif type(entry) is upstream.ChannelWriteEntry and entry.channel != upstream.TASKS:
-            steps.append((entry.mapper, entry.channel, entry.value, entry.skip_none))
-        else:
-            return None  # static sends, and what LangGraph refuses: the long way knows
+class _Steps:
+    """A channel writer: some entries, of what the node returned or of constants."""
 
-    def write(value: Any, task: LiveTask) -> Any:
+    __slots__ = ("steps",)
+
+    def __init__(self, steps: tuple[WriteStep, ...]) -> None:
+        self.steps = steps
+
+    @classmethod
+    def of(cls, entries: Sequence[Any]) -> _Steps | None:
+        steps: list[WriteStep] = []
+        for entry in entries:
+            mapper, value = entry.mapper, entry.value
+            if type(entry) is upstream.ChannelWriteTupleEntry:
+                control = upstream.writes_control(mapper)  # only commands and packets say where to go
+                steps.append(WriteStep(mapper, None, value, control, upstream.update_keys(mapper)))
+            elif type(entry) is upstream.ChannelWriteEntry and entry.channel != upstream.TASKS:
+                steps.append(WriteStep(mapper, entry.channel, value, entry.skip_none, None))
+            else:
+                return None  # static sends, and what LangGraph refuses: the long way knows
+        return cls(tuple(steps))
+
+    def write(self, value: Any, task: LiveTask) -> Any:
         writes: list[tuple[str, Any]] = []
-        for mapper, channel, fixed, skips in steps:
+        for mapper, channel, fixed, skips, keys in self.steps:
             given = value if fixed is _PASSTHROUGH else fixed
             if channel is None:
-                if skips and type(given) is dict:
-                    continue  # only commands and packets say where to go
-                if pairs := mapper(given):
+                if type(given) is dict:
+                    if skips:
+                        continue
+                    if keys is not None:
+                        writes += [item for item in given.items() if item[0] in keys]
+                        continue
+                if pairs := mapper(given):  # type: ignore[misc]  # without channel there is a mapper
                     writes.extend(pairs)
                 continue
             if mapper is not None:
@@ -255,41 +287,48 @@ def _channel_writer(entries: Sequence[Any]) -> Writer | None:
         task.writes.extend(writes)
         return value
 
-    return write
 
-
-def _branch_writer(branch: Any, writer: Any, reader: Any) -> tuple[Writer, AsyncWriter] | None:
+def _branch_writer(branch: Any, writer: Any, reader: Any) -> _Branch | None:
     if reader is None:
-        return _Branch(branch, writer, None, None).pair()
+        return _Branch(branch, writer, None, None)
     if not isinstance(reader, functools.partial) or reader.func is not upstream.ChannelRead.do_read:
         return None
     if reader.args or not reader.keywords["fresh"]:
         return None
-    return _Branch(branch, writer, reader.keywords["select"], reader.keywords["mapper"]).pair()
+    return _Branch(branch, writer, reader.keywords["select"], reader.keywords["mapper"])
 
 
 class _Branch:
-    """A conditional edge: read the state, ask the user's function, write where to go."""
+    """A conditional edge: read the state, ask the user's function, write where to go.
 
-    __slots__ = ("_branch", "_known", "_mapper", "_merges", "_path", "_plain", "_select", "_writer")
+    The attributes are those of ``execute.BranchCall``.
+    """
+
+    __slots__ = (
+        "_branch",
+        "_writer",
+        "known",
+        "mapper",
+        "merges",
+        "path",
+        "plain",
+        "select",
+    )
 
     def __init__(self, branch: Any, writer: Any, select: Any, mapper: Any) -> None:
         self._branch, self._writer = branch, writer
-        self._select, self._mapper = select, mapper
-        self._merges = branch.input_schema is None
-        self._known: dict[str, list[tuple[str, Any]]] = {}
-        path = self._path = branch.path
-        self._plain = type(path) is upstream.RunnableCallable and not (
+        self.select, self.mapper = select, mapper
+        self.merges = branch.input_schema is None
+        self.known: dict[str, list[tuple[str, Any]]] = {}
+        path = self.path = branch.path
+        self.plain = type(path) is upstream.RunnableCallable and not (
             path.func_accepts or path.kwargs or path.explode_args
         )
 
-    def pair(self) -> tuple[Writer, AsyncWriter]:
-        return self.route, self.aroute
-
-    def route(self, value: Any, task: LiveTask) -> Any:
+    def write(self, value: Any, task: LiveTask) -> Any:
         asked = self._question(value, task)
-        path: Any = self._path
-        func = path.func if self._plain and "invoke" not in path.__dict__ else None
+        path: Any = self.path
+        func = path.func if self.plain and "invoke" not in path.__dict__ else None
         if func is None:
             answer = path.invoke(asked, task.full_config())
         else:
@@ -300,10 +339,10 @@ class _Branch:
                 answer = answer.invoke(asked, task.full_config())
         return self._finish(value, answer, task)
 
-    async def aroute(self, value: Any, task: LiveTask) -> Any:
+    async def awrite(self, value: Any, task: LiveTask) -> Any:
         asked = self._question(value, task)
-        path: Any = self._path
-        afunc = path.afunc if self._plain and "ainvoke" not in path.__dict__ else None
+        path: Any = self.path
+        afunc = path.afunc if self.plain and "ainvoke" not in path.__dict__ else None
         if afunc is None:
             answer = await path.ainvoke(asked, task.full_config())
         else:
@@ -317,26 +356,31 @@ class _Branch:
         return self._finish(value, answer, task)
 
     def _question(self, value: Any, task: LiveTask) -> Any:
-        if self._select is None:
+        if self.select is None:
             return value
-        state = task.read(self._select, True)
-        if self._mapper is not None:
-            state = self._mapper(state)
-        if self._merges and isinstance(state, dict) and isinstance(value, dict):
+        state = task.read(self.select, True)
+        if self.mapper is not None:
+            state = self.mapper(state)
+        if self.merges and isinstance(state, dict) and isinstance(value, dict):
             return {**value, **state}
         return state
 
     def _finish(self, value: Any, answer: Any, task: LiveTask) -> Any:
-        if type(answer) is str and (known := self._known.get(answer)) is not None:
+        if type(answer) is str and (known := self.known.get(answer)) is not None:
             task.writes.extend(known)
             return value
+        following, writes = self.answered(value, answer)
+        task.writes.extend(writes)
+        return following
+
+    def answered(self, value: Any, answer: Any) -> tuple[Any, list[tuple[str, Any]]]:
+        """What an answer leads to: the value for the next writer, and writes."""
         writes: list[tuple[str, Any]] = []
         send: Any = {upstream.CONF: {upstream.CONFIG_KEY_SEND: writes.extend}}
         following = self._branch._finish(self._writer, value, answer, send)
         if type(following) is upstream.ChannelWrite:  # it writes what the node returned
             following = following.invoke(value, send)
-        elif type(answer) is str and following is value and len(self._known) < _ANSWERS_KEPT:
+        elif type(answer) is str and following is value and len(self.known) < _ANSWERS_KEPT:
             # One place to go, written as a constant: the next such answer writes the same.
-            self._known[answer] = writes
-        task.writes.extend(writes)
-        return following
+            self.known[answer] = writes
+        return following, writes

@@ -32,15 +32,17 @@ if TYPE_CHECKING:
     from langgraph_engine.compiled import CompiledGraph
     from langgraph_engine.live_task import LiveTask
 
-__all__ = ["Latest", "LoopOptions", "SavingLoop"]
+__all__ = ["ID_TAIL", "Latest", "LoopOptions", "SavingLoop", "ticks"]
 
 CONF = upstream.CONF
 WritesT = Sequence[tuple[str, Any]]
 _randbits = random.Random().getrandbits  # noqa: S311 - not a secret
 
 
-_ticks = itertools.count(time.time_ns() // 100 + 0x01B21DD213814000)  # since 1582, as in a UUID
-_node = f"8000-{_randbits(48):012x}"
+ticks = itertools.count(time.time_ns() // 100 + 0x01B21DD213814000)
+"""What checkpoint ids of runs without a saver are made of: 100 ns since 1582, as in a UUID."""
+ID_TAIL = f"8000-{_randbits(48):012x}"
+"""What they end in."""
 
 
 def unsaved_id() -> str:
@@ -49,8 +51,8 @@ def unsaved_id() -> str:
     They grow from call to call and are never given twice; nothing outlives the run to tell them from
     those LangGraph would have drawn.
     """
-    ticks = f"{next(_ticks):015x}"
-    return f"{ticks[:8]}-{ticks[8:12]}-6{ticks[12:]}-{_node}"
+    tick = f"{next(ticks):015x}"
+    return f"{tick[:8]}-{tick[8:12]}-6{tick[12:]}-{ID_TAIL}"
 
 
 @dataclass(slots=True)

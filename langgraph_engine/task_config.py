@@ -81,7 +81,9 @@ class ChannelMap(Mapping[str, BaseChannel[Any, Any, Any]]):
 
 
 class TaskBasis:
-    """What the tasks of one superstep have in common. Never changed once made.
+    """What the tasks of one superstep have in common: the loop's present one, or ``superstep``.
+
+    Never changed once made.
 
     Attributes:
         loop: The run.
@@ -94,12 +96,11 @@ class TaskBasis:
 
     __slots__ = ("checkpoint_id", "config", "loop", "pending", "previous", "step", "stop")
 
-    def __init__(self, loop: Loop) -> None:
+    def __init__(self, loop: Loop, superstep: tuple[int, str] | None = None) -> None:
         self.loop = loop
         self.config = loop.config
-        self.step = loop.step
+        self.step, self.checkpoint_id = superstep or (loop.step, loop.checkpoint_id)
         self.stop = loop.stop
-        self.checkpoint_id = loop.checkpoint_id
         self.previous = loop.previous
         self.pending = loop.pending_writes
 

@@ -272,6 +272,22 @@ def writes_control(mapper: Any) -> bool:
     return module is not None and mapper is module._control_branch  # noqa: SLF001
 
 
+def update_keys(mapper: Any) -> frozenset[str] | None:
+    """If it is the writer of a ``StateGraph`` node for its state: the keys it takes from a plain dict."""
+    code = getattr(mapper, "__code__", None)
+    if (
+        getattr(mapper, "__module__", None) != "langgraph.graph.state"
+        or getattr(mapper, "__qualname__", None) != _UPDATES_WRITER
+        or "output_key_set" not in code.co_freevars
+    ):
+        return None
+    keys = mapper.__closure__[code.co_freevars.index("output_key_set")].cell_contents
+    return frozenset(keys)
+
+
+_UPDATES_WRITER = "CompiledStateGraph.attach_node.<locals>._get_updates"
+
+
 def max_supersteps_since_snapshot() -> int:
     """After how many supersteps LangGraph wants a delta channel's snapshot, written to or not."""
     return int(vars(_checkpoint)["DELTA_MAX_SUPERSTEPS_SINCE_SNAPSHOT"])
@@ -448,6 +464,7 @@ __all__ = [
     "tracing_is_enabled",
     "tracing_state",
     "tracing_v2_callback_var",
+    "update_keys",
     "utc_now_iso",
     "uuid6",
     "var_child_runnable_config",

@@ -5,13 +5,18 @@
 //! question, the borrow ends, `host` answers it, and the core goes on.
 //!
 //! Reading order: `program` (a graph and its callables), `run` (one invocation), `writes`,
-//! `values` and `versions` (what is translated), `failure` (errors and panics).
+//! `values` and `versions` (what is translated), `failure` (errors and panics); then what runs simple
+//! supersteps without going back to Python: `executor` (how nodes are called), `execution` (the loop) and
+//! `step_task` (a task nobody has looked at yet).
 
+mod execution;
+mod executor;
 mod failure;
 mod host;
 mod program;
 mod run;
 mod spec;
+mod step_task;
 mod task;
 mod types;
 mod values;
@@ -30,6 +35,10 @@ mod _native {
     use pyo3::prelude::*;
 
     #[pymodule_export]
+    use super::execution::Execution;
+    #[pymodule_export]
+    use super::executor::Executor;
+    #[pymodule_export]
     use super::program::Program;
     #[pymodule_export]
     use super::run::Run;
@@ -40,6 +49,16 @@ mod _native {
     #[pyfunction]
     fn compile_graph(graph: &Bound<'_, PyAny>) -> PyResult<Program> {
         failure::guard(|| Program::of(graph))
+    }
+
+    /// Compiles how a graph's nodes are called.
+    #[pyfunction]
+    fn make_executor(
+        program: &Bound<'_, Program>,
+        calls: &Bound<'_, PyAny>,
+        host: &Bound<'_, PyAny>,
+    ) -> PyResult<Executor> {
+        failure::guard(|| Executor::of(program, calls, host))
     }
 
     /// Every kind of error the core knows, as `(number, name)`.

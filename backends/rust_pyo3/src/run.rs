@@ -8,12 +8,15 @@ use crate::types;
 use crate::values::{saved, shown, version_dicts};
 use crate::versions::{self, VersionObjects};
 use lge_core::batch::{Batch, ReadWrites};
+use lge_core::channels::Shown;
+use lge_core::commit::Committed;
 use lge_core::dialogue::{Answer, Dialogue, Request, Step};
 use lge_core::error::{Error, ErrorKind};
 use lge_core::names::{ChannelId, Id as _};
-use lge_core::plan::{Ignored, Origin, Superstep, TaskInput};
+use lge_core::plan::{Ignored, Origin, Plan, Superstep, TaskInput};
 use lge_core::read::Reading;
 use lge_core::run::CHECKPOINT_FORMAT;
+use lge_core::versions::Version;
 use pyo3::PyTraverseError;
 use pyo3::gc::PyVisit;
 use pyo3::intern;
@@ -57,22 +60,8 @@ impl Run {
                 checkpoint_id,
                 namespace,
             };
-            let plan = self.look(py, |run, dialogue| {
-                run.plan(superstep, updated.as_deref(), dialogue)
-            })?;
-            let tasks = PyList::empty(py);
-            for task in plan.tasks {
-                tasks.append(program.task(py, task)?)?;
-            }
-            let ignored = PyList::empty(py);
-            for (reason, packet) in plan.ignored {
-                let reason = match reason {
-                    Ignored::PacketType => intern!(py, "packet_type"),
-                    Ignored::UnknownNode => intern!(py, "unknown_node"),
-                };
-                ignored.append((reason, packet))?;
-            }
-            types::plan(tasks.into_any(), ignored.into_any())
+            let plan = self.plan_tasks(py, superstep, updated.as_deref())?;
+            self.plan_object(py, plan)
         })
     }
 
@@ -128,21 +117,10 @@ impl Run {
             let mut batch = Batch::new(&program.core);
             let names = program.read_batch(writes, &mut batch)?;
 
-            let mut state = self.lock()?;
             if let (Some(number), Some(version)) = (&number, version) {
-                state.versions.remember(number, version);
+                self.lock()?.versions.remember(number, version);
             }
-            let mut step = state.run.begin_commit(batch, number);
-            drop(state);
-            let committed = loop {
-                match step.map_err(refused)? {
-                    Step::Done(committed) => break committed,
-                    Step::Ask(request) => {
-                        let answer = self.answer_or_abort(py, request)?;
-                        step = self.lock()?.run.answer_commit(answer);
-                    }
-                }
-            };
+            let committed = self.commit_batch(py, batch, number)?;
 
             let updated = PySet::empty(py)?;
             for channel in committed.updated {
@@ -186,14 +164,8 @@ impl Run {
             for name in keys.try_iter()? {
                 channels.push(program.known(name?.cast::<PyString>()?)?);
             }
-            let values = PyDict::new(py);
-            for (channel, value) in self.read_channels(py, channels, writes)? {
-                values.set_item(
-                    program.channels[channel.index()].bind(py),
-                    shown(py, value)?,
-                )?;
-            }
-            Ok(values.into_any())
+            let found = self.read_channels(py, channels, writes)?;
+            Ok(program.values_object(py, found)?.into_any())
         })
     }
 
@@ -324,8 +296,59 @@ impl Run {
         }
     }
 
+    /// The next superstep.
+    pub(crate) fn plan_tasks(
+        &self,
+        py: Python<'_>,
+        superstep: Superstep<'_>,
+        updated: Option<&[ChannelId]>,
+    ) -> PyResult<Plan<Value>> {
+        self.look(py, |run, dialogue| run.plan(superstep, updated, dialogue))
+    }
+
+    /// A plan, as Python sees it.
+    pub(crate) fn plan_object<'py>(
+        &self,
+        py: Python<'py>,
+        plan: Plan<Value>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let program = self.program.get();
+        let tasks = PyList::empty(py);
+        for task in plan.tasks {
+            tasks.append(program.task(py, task)?)?;
+        }
+        let ignored = PyList::empty(py);
+        for (reason, packet) in plan.ignored {
+            let reason = match reason {
+                Ignored::PacketType => intern!(py, "packet_type"),
+                Ignored::UnknownNode => intern!(py, "unknown_node"),
+            };
+            ignored.append((reason, packet))?;
+        }
+        types::plan(tasks.into_any(), ignored.into_any())
+    }
+
+    /// Commits a batch, asking the user's reducers and channels what they have to say.
+    pub(crate) fn commit_batch(
+        &self,
+        py: Python<'_>,
+        batch: Batch<'_, Value>,
+        version: Option<Version>,
+    ) -> PyResult<Committed<Value>> {
+        let mut step = self.lock()?.run.begin_commit(batch, version);
+        loop {
+            match step.map_err(refused)? {
+                Step::Done(committed) => return Ok(committed),
+                Step::Ask(request) => {
+                    let answer = self.answer_or_abort(py, request)?;
+                    step = self.lock()?.run.answer_commit(answer);
+                }
+            }
+        }
+    }
+
     /// Runs a call. One that panics loses the run: this and every later call say so.
-    fn guard<T>(&self, call: impl FnOnce() -> PyResult<T>) -> PyResult<T> {
+    pub(crate) fn guard<T>(&self, call: impl FnOnce() -> PyResult<T>) -> PyResult<T> {
         guard(|| {
             if self.panicked.load(Ordering::Relaxed) {
                 return Err(poisoned());
@@ -365,12 +388,12 @@ impl Run {
         }
     }
 
-    fn read_channels(
+    pub(crate) fn read_channels(
         &self,
         py: Python<'_>,
         channels: Vec<ChannelId>,
         writes: Option<ReadWrites<Value>>,
-    ) -> PyResult<Vec<(ChannelId, lge_core::channels::Shown<Value>)>> {
+    ) -> PyResult<Vec<(ChannelId, Shown<Value>)>> {
         let mut reading = Reading::of(channels, writes);
         loop {
             let step = self.lock()?.run.read(&mut reading);
@@ -423,7 +446,7 @@ impl Program {
     }
 
     /// The channels a plan is told were updated; none at all means it isn't known.
-    fn read_updated(&self, updated: Option<&Bound<'_, PyAny>>) -> PyResult<Option<Vec<ChannelId>>> {
+    pub(crate) fn read_updated(&self, updated: Option<&Bound<'_, PyAny>>) -> PyResult<Option<Vec<ChannelId>>> {
         let Some(updated) = updated else {
             return Ok(None);
         };
@@ -436,18 +459,34 @@ impl Program {
         Ok(any.then_some(channels))
     }
 
+    /// A task's input, before the facade coerces it.
+    pub(crate) fn input_object<'py>(
+        &self,
+        py: Python<'py>,
+        input: TaskInput<Value>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        match input {
+            TaskInput::One(value) => shown(py, value),
+            TaskInput::Many(values) => Ok(self.values_object(py, values)?.into_any()),
+        }
+    }
+
+    /// Channels' values by name.
+    pub(crate) fn values_object<'py>(
+        &self,
+        py: Python<'py>,
+        values: Vec<(ChannelId, Shown<Value>)>,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        let found = PyDict::new(py);
+        for (channel, value) in values {
+            found.set_item(self.channels[channel.index()].bind(py), shown(py, value)?)?;
+        }
+        Ok(found)
+    }
+
     fn task(&self, py: Python<'_>, task: lge_core::plan::Task<Value>) -> PyResult<Task> {
         let node = &self.nodes[task.node.index()];
-        let input = match task.input {
-            TaskInput::One(value) => shown(py, value)?,
-            TaskInput::Many(values) => {
-                let input = PyDict::new(py);
-                for (channel, value) in values {
-                    input.set_item(self.channels[channel.index()].bind(py), shown(py, value)?)?;
-                }
-                input.into_any()
-            }
-        };
+        let input = self.input_object(py, task.input)?;
         let (path, triggers) = match task.origin {
             Origin::Pull => (node.path.clone_ref(py), node.triggers.clone_ref(py)),
             Origin::Packet(index) => {

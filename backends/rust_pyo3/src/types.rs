@@ -6,6 +6,8 @@ use pyo3::types::{PyTuple, PyType};
 
 static PLAN: PyOnceLock<Py<PyType>> = PyOnceLock::new();
 static COMMITTED: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+static STOP: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+static COROUTINE: PyOnceLock<Py<PyType>> = PyOnceLock::new();
 static TUPLE_NEW: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 static EXCEPTIONS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 
@@ -33,19 +35,34 @@ pub(crate) fn committed<'py>(
     )
 }
 
+/// Makes a `Stop` of its fields.
+pub(crate) fn stop<'py>(fields: Bound<'py, PyTuple>) -> PyResult<Bound<'py, PyAny>> {
+    let py = fields.py();
+    let class = STOP.import(py, "langgraph_engine.execute", "Stop")?;
+    tuple_new(py)?.call1((class, fields))
+}
+
+/// The type of what an `async def` function returns.
+pub(crate) fn coroutine(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
+    COROUTINE.import(py, "types", "CoroutineType")
+}
+
 /// `tuple.__new__` is what a named tuple's own constructor calls, less the Python function around.
 fn named_tuple<'py>(
     class: &Bound<'py, PyType>,
     first: Bound<'py, PyAny>,
     second: Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let py = class.py();
+    tuple_new(class.py())?.call1((class, (first, second)))
+}
+
+fn tuple_new(py: Python<'_>) -> PyResult<&Bound<'_, PyAny>> {
     let new = TUPLE_NEW.get_or_try_init(py, || {
         py.get_type::<PyTuple>()
             .getattr("__new__")
             .map(Bound::unbind)
     })?;
-    new.bind(py).call1((class, (first, second)))
+    Ok(new.bind(py))
 }
 
 /// The function of `langgraph_engine.core_errors` that makes the exception for a kind of error.

@@ -1,6 +1,7 @@
 //! Turns `TaskWrites` into the core's batch. Runs the user's iterators, so nothing is borrowed here.
 
 use crate::program::Program;
+use crate::step_task::Written;
 use lge_core::batch::Batch;
 use lge_core::names::ChannelId;
 use lge_core::program::{LabelKind, Target};
@@ -86,7 +87,7 @@ impl Program {
         })
     }
 
-    fn read_writes(&self, writes: &Bound<'_, PyAny>, batch: &mut Batch<'_, Value>) -> PyResult<()> {
+    pub(crate) fn read_writes(&self, writes: &Bound<'_, PyAny>, batch: &mut Batch<'_, Value>) -> PyResult<()> {
         for_each(writes, |write| {
             let (name, value) = two(write)?;
             let name = name.cast::<PyString>()?;
@@ -98,6 +99,21 @@ impl Program {
                     Ok(())
                 }
             }
+        })
+    }
+
+    /// Writes by name, which stay Python's until they are committed.
+    pub(crate) fn read_pairs(
+        &self,
+        pairs: &Bound<'_, PyAny>,
+        writes: &mut Vec<Written>,
+    ) -> PyResult<()> {
+        for_each(pairs, |pair| {
+            let (name, value) = two(pair)?;
+            let name = name.cast_into::<PyString>()?;
+            let target = self.target(&name)?;
+            writes.push((name.unbind(), target, value.unbind()));
+            Ok(())
         })
     }
 
@@ -117,7 +133,7 @@ impl Program {
         })
     }
 
-    fn read_write(
+    pub(crate) fn read_write(
         &self,
         channel: ChannelId,
         value: Bound<'_, PyAny>,

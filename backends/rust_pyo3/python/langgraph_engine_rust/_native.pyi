@@ -2,6 +2,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, final
 
+from langgraph_engine.execute import Host, NodeCall, Place, Stop
 from langgraph_engine.protocol import (
     Committed,
     GraphSpec,
@@ -12,7 +13,17 @@ from langgraph_engine.protocol import (
     Write,
 )
 
-__all__ = ["Program", "Run", "Task", "compile_graph", "error_kinds", "inject_panic"]
+__all__ = [
+    "Execution",
+    "Executor",
+    "Program",
+    "Run",
+    "Task",
+    "compile_graph",
+    "error_kinds",
+    "inject_panic",
+    "make_executor",
+]
 
 @final
 class Task:
@@ -57,6 +68,17 @@ class Run:
 class Program:
     def restore(self, checkpoint: Mapping[str, Any] | None) -> Run: ...
 
+@final
+class Execution:
+    def go(self, step: int, checkpoint_id: str, updated: Collection[str] | None) -> Stop: ...
+    def resume(self, value: Any) -> Stop: ...
+    def give_up(self) -> Any: ...
+
+@final
+class Executor:
+    def begin(self, run: Run, place: Place) -> Execution: ...
+
 def compile_graph(graph: GraphSpec) -> Program: ...
+def make_executor(program: Program, calls: Mapping[str, NodeCall], host: Host) -> Executor: ...
 def error_kinds() -> list[tuple[int, str]]: ...
 def inject_panic(program: Program, point: str) -> None: ...

@@ -8,6 +8,9 @@ from langgraph_engine.protocol import CHANNEL_KINDS, PROTOCOL_VERSION
 from langgraph_engine_rust import _native
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from langgraph_engine.execute import Executor, Host, NodeCall
     from langgraph_engine.protocol import GraphSpec, Program
 
 __all__ = ["RustEngine"]
@@ -19,8 +22,12 @@ class RustEngine:
     name = "rust"
     version = "0.1.0"
     protocol_version = PROTOCOL_VERSION
-    capabilities = frozenset(f"channel:{kind}" for kind in CHANNEL_KINDS)
+    capabilities = frozenset({"execute", *(f"channel:{kind}" for kind in CHANNEL_KINDS)})
 
     def compile(self, graph: GraphSpec) -> Program:
         """Compile a graph once."""
         return _native.compile_graph(graph)
+
+    def executor(self, program: Program, calls: Mapping[str, NodeCall], host: Host) -> Executor:
+        """Compile how nodes are called; a node without an entry is the facade's to run."""
+        return _native.make_executor(program, calls, host)

@@ -1,0 +1,290 @@
+//! How a graph's nodes are called, compiled: the plain data of `langgraph_engine.execute`, read once.
+
+use crate::execution::Execution;
+use crate::failure::guard;
+use crate::program::Program;
+use crate::run::Run;
+use lge_core::names::{ChannelId, Id as _, NodeId};
+use lge_core::program::Target;
+use pyo3::PyTraverseError;
+use pyo3::gc::PyVisit;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString, PyTuple};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// How a graph's nodes are called. Immutable and safe to share between threads.
+#[pyclass(frozen, module = "langgraph_engine_rust._native")]
+pub(crate) struct Executor {
+    pub(crate) program: Py<Program>,
+    pub(crate) host: Host,
+    /// By node; behind a lock only so that the garbage collector can clear them.
+    recipes: Mutex<Vec<Option<std::sync::Arc<Recipe>>>>,
+}
+
+/// The facade's objects every execution needs.
+pub(crate) struct Host {
+    pub(crate) config_type: Py<PyAny>,
+    pub(crate) set_config: Py<PyAny>,
+    pub(crate) copy_context: Py<PyAny>,
+    pub(crate) runnable_type: Py<PyAny>,
+    pub(crate) skip_write: Py<PyAny>,
+    pub(crate) clock: Py<PyAny>,
+    pub(crate) ticks: Py<PyAny>,
+    pub(crate) id_tail: String,
+    pub(crate) note_input_error: Py<PyAny>,
+}
+
+/// How one node is called.
+pub(crate) struct Recipe {
+    /// LangGraph's description: the policies are asked for each time.
+    pub(crate) node: Py<PyAny>,
+    pub(crate) bound: Option<Py<PyAny>>,
+    pub(crate) coerce: Option<Py<PyAny>>,
+    pub(crate) keywords: Option<Py<PyAny>>,
+    pub(crate) recurses: bool,
+    pub(crate) writers: Vec<Writer>,
+}
+
+/// One of a node's writers.
+pub(crate) enum Writer {
+    Steps(Vec<Step>),
+    Branch(Branch),
+}
+
+/// One entry of a channel writer.
+pub(crate) struct Step {
+    pub(crate) mapper: Option<Py<PyAny>>,
+    /// `None`: the mapper gives the writes.
+    pub(crate) channel: Option<(Py<PyString>, Target)>,
+    /// `None`: what the node returned.
+    pub(crate) constant: Option<Py<PyAny>>,
+    pub(crate) skips: bool,
+    pub(crate) keys: Option<Keys>,
+}
+
+/// The keys taken from a dict a node returned.
+pub(crate) struct Keys {
+    /// By channel: whether its name is one of them.
+    pub(crate) channels: Vec<bool>,
+    pub(crate) all: Py<PyAny>,
+}
+
+/// A conditional edge.
+pub(crate) struct Branch {
+    pub(crate) object: Py<PyAny>,
+    pub(crate) path: Py<PyAny>,
+    pub(crate) select: Option<Select>,
+    pub(crate) mapper: Option<Py<PyAny>>,
+    pub(crate) merges: bool,
+    pub(crate) known: Py<PyDict>,
+}
+
+/// What a conditional edge reads.
+pub(crate) enum Select {
+    One(ChannelId),
+    Many(Vec<ChannelId>),
+}
+
+#[pymethods]
+impl Executor {
+    /// Takes part in an invocation.
+    fn begin(slf: &Bound<'_, Self>, run: Py<Run>, place: &Bound<'_, PyAny>) -> PyResult<Execution> {
+        guard(|| Execution::new(slf, run, place))
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.program)?;
+        if let Ok(recipes) = self.recipes.try_lock() {
+            for recipe in recipes.iter().flatten() {
+                for object in recipe.objects() {
+                    visit.call(object)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn __clear__(&self) {
+        let dropped = std::mem::take(&mut *self.recipes());
+        std::mem::drop(dropped);
+    }
+}
+
+impl Executor {
+    pub(crate) fn of(
+        program: &Bound<'_, Program>,
+        calls: &Bound<'_, PyAny>,
+        host: &Bound<'_, PyAny>,
+    ) -> PyResult<Self> {
+        let py = program.py();
+        let this = program.get();
+        let passthrough = host.getattr(intern!(py, "passthrough"))?;
+        let mut recipes: Vec<Option<std::sync::Arc<Recipe>>> =
+            (0..this.nodes.len()).map(|_| None).collect();
+        for item in calls.call_method0(intern!(py, "items"))?.try_iter()? {
+            let (name, call): (Bound<'_, PyString>, Bound<'_, PyAny>) = item?.extract()?;
+            if let Some(node) = this.node(&name)?
+                && let Some(recipe) = Recipe::read(this, &call, &passthrough)?
+            {
+                recipes[node.index()] = Some(std::sync::Arc::new(recipe));
+            }
+        }
+        let get = |name: &str| host.getattr(name).map(Bound::unbind);
+        Ok(Executor {
+            program: program.clone().unbind(),
+            host: Host {
+                config_type: get("config_type")?,
+                set_config: host.getattr("config_variable")?.getattr("set")?.unbind(),
+                copy_context: get("copy_context")?,
+                runnable_type: get("runnable_type")?,
+                skip_write: get("skip_write")?,
+                clock: get("clock")?,
+                ticks: get("ticks")?,
+                id_tail: host.getattr("id_tail")?.extract()?,
+                note_input_error: get("note_input_error")?,
+            },
+            recipes: Mutex::new(recipes),
+        })
+    }
+
+    pub(crate) fn recipe(&self, node: NodeId) -> Option<std::sync::Arc<Recipe>> {
+        self.recipes().get(node.index()).cloned().flatten()
+    }
+
+    fn recipes(&self) -> MutexGuard<'_, Vec<Option<std::sync::Arc<Recipe>>>> {
+        self.recipes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn optional(value: Bound<'_, PyAny>) -> Option<Py<PyAny>> {
+    (!value.is_none()).then(|| value.unbind())
+}
+
+impl Recipe {
+    /// `None` for a node that reads or writes something only the facade has.
+    fn read(
+        program: &Program,
+        call: &Bound<'_, PyAny>,
+        passthrough: &Bound<'_, PyAny>,
+    ) -> PyResult<Option<Self>> {
+        let mut writers = Vec::new();
+        for writer in call.getattr("writers")?.try_iter()? {
+            let writer = writer?;
+            match writer.cast::<PyTuple>() {
+                Ok(steps) => {
+                    let steps = steps.iter().map(|step| Step::read(program, &step, passthrough));
+                    writers.push(Writer::Steps(steps.collect::<PyResult<_>>()?));
+                }
+                Err(_) => match Branch::read(program, &writer)? {
+                    Some(branch) => writers.push(Writer::Branch(branch)),
+                    None => return Ok(None),
+                },
+            }
+        }
+        Ok(Some(Recipe {
+            node: call.getattr("node")?.unbind(),
+            bound: optional(call.getattr("bound")?),
+            coerce: optional(call.getattr("coerce")?),
+            keywords: optional(call.getattr("keywords")?),
+            recurses: call.getattr("recurses")?.is_truthy()?,
+            writers,
+        }))
+    }
+
+    fn objects(&self) -> impl Iterator<Item = &Py<PyAny>> {
+        let own = [&self.bound, &self.coerce, &self.keywords];
+        let written = self.writers.iter().flat_map(Writer::objects);
+        std::iter::once(&self.node)
+            .chain(own.into_iter().flatten())
+            .chain(written)
+    }
+}
+
+impl Writer {
+    fn objects(&self) -> Box<dyn Iterator<Item = &Py<PyAny>> + '_> {
+        match self {
+            Writer::Steps(steps) => Box::new(
+                steps
+                    .iter()
+                    .flat_map(|step| [&step.mapper, &step.constant].into_iter().flatten()),
+            ),
+            Writer::Branch(branch) => {
+                Box::new([&branch.object, &branch.path].into_iter().chain(&branch.mapper))
+            }
+        }
+    }
+}
+
+impl Step {
+    fn read(
+        program: &Program,
+        step: &Bound<'_, PyAny>,
+        passthrough: &Bound<'_, PyAny>,
+    ) -> PyResult<Self> {
+        let value = step.getattr("value")?;
+        let channel = step.getattr("channel")?;
+        let channel = if channel.is_none() {
+            None
+        } else {
+            let name = channel.cast_into::<PyString>()?;
+            let target = program.target(&name)?;
+            Some((name.unbind(), target))
+        };
+        let keys = step.getattr("keys")?;
+        let keys = if keys.is_none() {
+            None
+        } else {
+            let mut channels = vec![false; program.channels.len()];
+            for key in keys.try_iter()? {
+                if let Ok(name) = key?.cast::<PyString>()
+                    && let Target::Channel(channel) = program.target(name)?
+                {
+                    channels[channel.index()] = true;
+                }
+            }
+            Some(Keys {
+                channels,
+                all: keys.unbind(),
+            })
+        };
+        Ok(Step {
+            mapper: optional(step.getattr("mapper")?),
+            channel,
+            constant: (!value.is(passthrough)).then(|| value.unbind()),
+            skips: step.getattr("skips")?.is_truthy()?,
+            keys,
+        })
+    }
+}
+
+impl Branch {
+    fn read(program: &Program, branch: &Bound<'_, PyAny>) -> PyResult<Option<Self>> {
+        let select = branch.getattr("select")?;
+        let select = if select.is_none() {
+            None
+        } else if let Ok(name) = select.cast::<PyString>() {
+            match program.channel(name)? {
+                Some(channel) => Some(Select::One(channel)),
+                None => return Ok(None),
+            }
+        } else {
+            let mut channels = Vec::new();
+            for name in select.try_iter()? {
+                match program.channel(name?.cast::<PyString>()?)? {
+                    Some(channel) => channels.push(channel),
+                    None => return Ok(None),
+                }
+            }
+            Some(Select::Many(channels))
+        };
+        Ok(Some(Branch {
+            object: branch.clone().unbind(),
+            path: branch.getattr("path")?.unbind(),
+            select,
+            mapper: optional(branch.getattr("mapper")?),
+            merges: branch.getattr("merges")?.is_truthy()?,
+            known: branch.getattr("known")?.cast_into::<PyDict>()?.unbind(),
+        }))
+    }
+}

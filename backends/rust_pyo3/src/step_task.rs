@@ -1,0 +1,162 @@
+//! A task of a superstep the engine runs, and the facade's task it becomes if somebody looks at it.
+
+use crate::executor::Executor;
+use crate::program::Program;
+use crate::task::Task;
+use lge_core::names::{Id as _, NodeId};
+use lge_core::program::Target;
+use lge_core::task_id::TaskId;
+use pyo3::PyTraverseError;
+use pyo3::gc::PyVisit;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PyString, PyTuple};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// A write: the name, what it stands for, and the value.
+pub(crate) type Written = (Py<PyString>, Target, Py<PyAny>);
+
+/// A task while its node runs. Its node's config refers to it until it is filled.
+#[pyclass(frozen, module = "langgraph_engine_rust._native")]
+pub(crate) struct StepTask {
+    pub(crate) executor: Py<Executor>,
+    pub(crate) place: Py<PyAny>,
+    pub(crate) node: NodeId,
+    pub(crate) id: TaskId,
+    pub(crate) namespace: String,
+    pub(crate) step: i64,
+    pub(crate) checkpoint_id: String,
+    pub(crate) started: f64,
+    pub(crate) over: AtomicBool,
+    /// Behind a lock that is never held while Python code runs.
+    pub(crate) inside: Mutex<Inside>,
+}
+
+/// What changes while a task runs.
+pub(crate) struct Inside {
+    /// The node's input.
+    pub(crate) value: Option<Py<PyAny>>,
+    /// What it wrote, as long as there is no live task, whose writes count then.
+    pub(crate) writes: Vec<Written>,
+    pub(crate) live: Option<Py<PyAny>>,
+}
+
+#[pymethods]
+impl StepTask {
+    /// The config the node would see in LangGraph.
+    pub(crate) fn full_config<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.live(py)?.call_method0(intern!(py, "full_config"))
+    }
+
+    /// From here on the task's config is this one.
+    fn use_config<'py>(&self, config: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let py = config.py();
+        self.live(py)?
+            .call_method1(intern!(py, "use_config"), (config,))
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.place)?;
+        if let Ok(inside) = self.inside.try_lock() {
+            visit.call(&inside.value)?;
+            visit.call(&inside.live)?;
+            for (_, _, value) in &inside.writes {
+                visit.call(value)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn __clear__(&self) {
+        let mut inside = self.inside();
+        let dropped = (
+            inside.value.take(),
+            inside.live.take(),
+            std::mem::take(&mut inside.writes),
+        );
+        drop(inside);
+        drop(dropped);
+    }
+}
+
+impl StepTask {
+    pub(crate) fn inside(&self) -> MutexGuard<'_, Inside> {
+        self.inside.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The live task, if there is one.
+    pub(crate) fn made(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        self.inside().live.as_ref().map(|live| live.clone_ref(py))
+    }
+
+    /// The facade's task: made when first asked for, with what was written so far.
+    pub(crate) fn live<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        if let Some(live) = self.made(py) {
+            return Ok(live.into_bound(py));
+        }
+        let executor = self.executor.get();
+        let program: &Program = executor.program.get();
+        let objects = &program.nodes[self.node.index()];
+        let value = self.inside().value.as_ref().map(|value| value.clone_ref(py));
+        let task = Task {
+            id: PyString::new(py, self.id.as_str()).unbind(),
+            name: objects.name.clone_ref(py),
+            path: objects.path.clone_ref(py),
+            triggers: objects.triggers.clone_ref(py),
+            namespace: PyString::new(py, &self.namespace).unbind(),
+            input: Mutex::new(value),
+        };
+        let current = PyDict::new(py);
+        current.set_item(intern!(py, "current"), !self.over.load(Ordering::Relaxed))?;
+        let args = (task, self.step, self.checkpoint_id.as_str(), self.started);
+        let method = self.place.bind(py).getattr(intern!(py, "live_task"))?;
+        let made = method.call(args, Some(&current))?;
+        let writes = {
+            let mut inside = self.inside();
+            if let Some(live) = &inside.live {
+                // Another thread was faster.
+                return Ok(live.bind(py).clone());
+            }
+            inside.live = Some(made.clone().unbind());
+            std::mem::take(&mut inside.writes)
+        };
+        extend(&made, &writes)?;
+        Ok(made)
+    }
+
+    /// What it wrote so far, if there is no live task.
+    pub(crate) fn copied(&self, py: Python<'_>) -> Vec<Written> {
+        let inside = self.inside();
+        let copied = inside.writes.iter();
+        copied
+            .map(|(name, target, value)| (name.clone_ref(py), *target, value.clone_ref(py)))
+            .collect()
+    }
+
+    /// Adds writes.
+    pub(crate) fn write(&self, py: Python<'_>, writes: Vec<Written>) -> PyResult<()> {
+        let live = {
+            let mut inside = self.inside();
+            match &inside.live {
+                Some(live) => live.clone_ref(py),
+                None => {
+                    inside.writes.extend(writes);
+                    return Ok(());
+                }
+            }
+        };
+        extend(live.bind(py), &writes)
+    }
+}
+
+fn extend(live: &Bound<'_, PyAny>, writes: &[Written]) -> PyResult<()> {
+    let py = live.py();
+    let pairs = PyList::empty(py);
+    for (name, _, value) in writes {
+        pairs.append(PyTuple::new(py, [name.bind(py).as_any(), value.bind(py)])?)?;
+    }
+    live.getattr(intern!(py, "writes"))?
+        .call_method1(intern!(py, "extend"), (pairs,))?;
+    Ok(())
+}

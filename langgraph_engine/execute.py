@@ -1,0 +1,238 @@
+"""The optional capability ``execute``: an engine runs simple supersteps itself.
+
+A superstep is simple when it has one task, the task's node is a plain function with plain writers, and nobody
+watches or saves. Everything a node can see stays what the facade gives it; everything that isn't simple
+is left to the facade, superstep by superstep, and an engine without the capability leaves it all.
+
+    Engine.executor(program, calls, host) -> Executor      once per compiled graph
+    Executor.begin(run, place)            -> Execution     once per invocation
+    Execution.go(...)                     -> Stop          as many supersteps as are simple, often none
+
+A stop always says where the run is now, and ``kind`` says what the facade has to do next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from langgraph_engine.protocol import Program, Run, Task
+
+__all__ = [
+    "AWAIT",
+    "CANCELLED_ITSELF",
+    "COMMIT_RAISED",
+    "FINISHED",
+    "PLANNED",
+    "RAISED",
+    "TURN",
+    "BranchCall",
+    "Execution",
+    "Executor",
+    "Host",
+    "NodeCall",
+    "Place",
+    "Stop",
+    "WriteStep",
+]
+
+PLANNED: Final = 0
+"""The next superstep is the facade's. Detail: its ``Plan``, or None if it wasn't planned."""
+FINISHED: Final = 1
+"""A task's node and writers ran, and it asked for others: settle it and commit. Detail: the live task."""
+RAISED: Final = 2
+"""A node or a writer raised. Detail: ``(live task, exception, times it cancelled its asyncio task)``."""
+AWAIT: Final = 3
+"""Await something, then ``resume``. Detail: ``(awaitable, context or None, started)``. ``started`` is not None for a
+coroutine that took its first step: ``(what it waits for, how often the asyncio task was cancelled before)``."""
+TURN: Final = 4
+"""Let the event loop have a turn, then ``resume`` with None. Detail: None."""
+CANCELLED_ITSELF: Final = 5
+"""A coroutine cancelled the asyncio task and went on. Detail: ``(how many times, what it returned)``."""
+COMMIT_RAISED: Final = 6
+"""The superstep's commit raised; the run is as it was before it. Detail: ``(live task, exception)``."""
+
+
+class Stop(NamedTuple):
+    """Where an execution stopped, and why.
+
+    Attributes:
+        kind: One of the constants above.
+        step: The number of the next superstep, or of the one under way.
+        checkpoint_id: Of the checkpoint it starts from.
+        updated: The channels the last commit updated; None if that isn't known.
+        due: Whether a superstep since the last stop wrote to an output channel.
+        detail: See the constants.
+    """
+
+    kind: int
+    step: int
+    checkpoint_id: str
+    updated: set[str] | None
+    due: bool
+    detail: Any
+
+
+class WriteStep(NamedTuple):
+    """One entry of a channel writer.
+
+    Attributes:
+        mapper: Applied to the value, if there is one. For an entry without channel it gives the writes.
+        channel: Where the value goes; None if the mapper gives ``(channel, value)`` pairs.
+        value: What is written, or ``Host.passthrough`` for what the node returned.
+        skips: Whether None isn't written; for an entry without channel, whether a plain dict gives nothing.
+        keys: If not None: of a plain dict, the mapper gives the items with these keys.
+    """
+
+    mapper: Callable[[Any], Any] | None
+    channel: str | None
+    value: Any
+    skips: bool
+    keys: frozenset[str] | None
+
+
+class BranchCall(Protocol):
+    """A conditional edge.
+
+    Attributes:
+        path: LangGraph's runnable of the user's function; ``func`` and ``afunc`` are looked up when called.
+        select: The channels the function is given, or None for what the node returned.
+        mapper: Applied to what was read.
+        merges: Whether what was read is merged into what the node returned, if both are dicts.
+        known: Writes by answer, for answers that only say where to go. Grows.
+    """
+
+    path: Any
+    select: Any
+    mapper: Callable[[Any], Any] | None
+    merges: bool
+    known: dict[str, list[tuple[str, Any]]]
+
+    def answered(self, value: Any, answer: Any) -> tuple[Any, list[tuple[str, Any]]]:
+        """What an answer leads to: the value for the next writer, and writes."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class NodeCall:
+    """How a node is called.
+
+    Attributes:
+        node: LangGraph's description of it. With a retry or a cache policy the node is the facade's to run.
+        bound: LangGraph's runnable of the user's function, ``func`` and ``afunc`` being looked up when
+            called; None for a node that hands on what it is given.
+        coerce: Applied to what the node's channels hold, if not None.
+        keywords: Gives the function's keyword arguments for a live task, if it takes any.
+        recurses: Whether a runnable the function returns is called in its place.
+        writers: Called in order with what the node, or the writer before, returned.
+    """
+
+    node: Any
+    bound: Any
+    coerce: Callable[[Any], Any] | None
+    keywords: Callable[[Any], dict[str, Any]] | None
+    recurses: bool
+    writers: tuple[tuple[WriteStep, ...] | BranchCall, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """Names and objects of the facade's that an execution needs, the same for every graph.
+
+    Attributes:
+        config_type: A dict that is filled when looked at, by its attribute ``task``, which has the methods
+            ``full_config()`` and ``use_config(config)``.
+        config_variable: The context variable a node finds its config in.
+        copy_context: Makes the context a node runs in.
+        runnable_type: What a returned runnable is an instance of.
+        passthrough, skip_write: LangGraph's two special values of writers.
+        clock: The module whose ``time()`` says when a node was started.
+        ticks: Gives the numbers that make up checkpoint ids of runs that aren't saved.
+        id_tail: What those ids end in.
+        note_input_error: Told of an exception of ``coerce``, the node's name and the task's path.
+    """
+
+    config_type: type[dict[str, Any]]
+    config_variable: Any
+    copy_context: Callable[[], Any]
+    runnable_type: type[Any]
+    passthrough: Any
+    skip_write: Any
+    clock: Any
+    ticks: Iterator[int]
+    id_tail: str
+    note_input_error: Callable[[Exception, str, tuple[Any, ...]], None]
+
+
+class Place(Protocol):
+    """What an execution needs to know of the run it is part of. Read when needed, never changed.
+
+    Attributes:
+        stop: The number of the superstep the run may not reach.
+        namespace: The run's checkpoint namespace.
+        output_key_set: The output channels.
+        control: Has ``drain_requested``; or None.
+        event_loop: The event loop, if nodes are awaited.
+        asyncio_task: The asyncio task that runs it, if coroutines share it; None if they need a task.
+        calls: Not None once the running task asked how to start others.
+    """
+
+    stop: int
+    namespace: str
+    output_key_set: frozenset[str]
+    control: Any
+    event_loop: Any
+    asyncio_task: Any
+    calls: Any
+
+    def live_task(
+        self, task: Task, step: int, checkpoint_id: str, started: float, *, current: bool
+    ) -> Any:
+        """The task, for code that looks at it. ``current``: its superstep isn't over."""
+        ...
+
+    def moved_on(self) -> None:
+        """The execution's first superstep was committed."""
+        ...
+
+    def wrote_nowhere(self, name: str, path: tuple[Any, ...], channel: str) -> None:
+        """A task wrote to a channel the graph doesn't have."""
+        ...
+
+
+class Execution(Protocol):
+    """One invocation, as far as an engine runs it. Used by one thread at a time."""
+
+    def go(self, step: int, checkpoint_id: str, updated: Collection[str] | None) -> Stop:
+        """Run supersteps from here until one isn't simple."""
+        ...
+
+    def resume(self, value: Any) -> Stop:
+        """Go on with what was awaited."""
+        ...
+
+    def give_up(self) -> Any:
+        """Forget the task under way, because what was awaited raised; the live task."""
+        ...
+
+
+class Executor(Protocol):
+    """How a graph's nodes are called, compiled. Immutable and safe to share between threads."""
+
+    def begin(self, run: Run, place: Place) -> Execution:
+        """Take part in an invocation."""
+        ...
+
+
+class ExecutingEngine(Protocol):
+    """An engine with the capability ``execute``."""
+
+    def executor(
+        self, program: Program, calls: Mapping[str, NodeCall], host: Host
+    ) -> Executor:
+        """Compile how nodes are called; a node without an entry is the facade's to run."""
+        ...
+
+

@@ -1,0 +1,48 @@
+"""What an engine with the capability ``execute`` is given of a graph's nodes. See ``execute``."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from contextvars import copy_context
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from langgraph_engine import upstream
+from langgraph_engine.execute import Executor, Host
+from langgraph_engine.live_task import LiveConfig
+from langgraph_engine.saving import ID_TAIL, ticks
+from langgraph_engine.task_config import note_input_error
+
+if TYPE_CHECKING:
+    from langgraph_engine.node_plan import NodePlan
+    from langgraph_engine.protocol import Engine, Program
+
+__all__ = ["make_executor"]
+
+
+def make_executor(
+    engine: Engine, program: Program, plans: Mapping[str, NodePlan]
+) -> Executor | None:
+    """Have an engine compile how nodes are called, if it runs supersteps itself."""
+    if "execute" not in engine.capabilities:
+        return None
+    calls = {name: call for name, plan in plans.items() if (call := plan.native_call()) is not None}
+    executing: Any = engine
+    return executing.executor(program, calls, _host())  # type: ignore[no-any-return]
+
+
+@cache
+def _host() -> Host:
+    return Host(
+        config_type=LiveConfig,
+        config_variable=upstream.var_child_runnable_config,
+        copy_context=copy_context,
+        runnable_type=upstream.Runnable,
+        passthrough=upstream.PASSTHROUGH,
+        skip_write=upstream.SKIP_WRITE,
+        clock=time,
+        ticks=ticks,
+        id_tail=ID_TAIL,
+        note_input_error=note_input_error,
+    )
