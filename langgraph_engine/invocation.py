@@ -26,6 +26,7 @@ from langgraph_engine import upstream
 from langgraph_engine.compiled import compiled
 from langgraph_engine.listeners import UnheardRun, callback_manager, mark, nobody_listens
 from langgraph_engine.protocol import Engine
+from langgraph_engine.quiet_config import nested_config
 from langgraph_engine.saving import Latest, LoopOptions
 
 if TYPE_CHECKING:
@@ -74,12 +75,13 @@ class Invocation:
         self.durability = _durability(durability, deprecated.get("checkpoint_during"))
         if stream_mode is None:
             # As a node of another graph: the state after each superstep.
-            nested = config is not None and upstream.CONFIG_KEY_TASK_ID in config.get(CONF, {})
-            stream_mode = "values" if nested else graph.stream_mode
+            is_node = config is not None and upstream.CONFIG_KEY_TASK_ID in config.get(CONF, {})
+            stream_mode = "values" if is_node else graph.stream_mode
         self.stream_mode = stream_mode
         self.print_mode: Any = ["updates", "values"] if debug or graph.debug else print_mode
         self._given = (output_keys, interrupt_before, interrupt_after)
-        self.config = upstream.ensure_config(graph.config, config)
+        nested = None if graph.config or config is None else nested_config(config)
+        self.config = nested or upstream.ensure_config(graph.config, config)
         self.waits_for_stream = False
         self._handlers: list[Any] = []
         self.manager: Any = None
@@ -141,7 +143,7 @@ class Invocation:
     def announced(self, manager: Any) -> None:
         """Take note of the root run; nodes' runs are its children."""
         self.manager = manager
-        if self.config.get("callbacks"):
+        if self.config.get("callbacks") and not isinstance(manager, UnheardRun):
             make = (
                 upstream.get_async_graph_callback_manager_for_config
                 if self.is_async

@@ -72,7 +72,12 @@ _KNOWN_SOURCES = frozenset(
         "warning",
     ]
 )
-_OLD_TRACING_VARIABLES = ("LANGCHAIN_TRACING", "LANGCHAIN_HANDLER")
+# Asking `environ` itself raises and catches an exception for every variable that isn't set.
+_environment: Any = getattr(environ, "_data", environ)
+_OLD_TRACING_VARIABLES = [
+    (name, name if _environment is environ else environ.encodekey(name))
+    for name in ("LANGCHAIN_TRACING", "LANGCHAIN_HANDLER")
+]
 
 
 def _names(code: CodeType) -> set[str]:
@@ -135,8 +140,8 @@ def _no_source_has_any() -> bool:
         return False
     if upstream.get_debug():
         return False
-    for name in _OLD_TRACING_VARIABLES:
-        if name in environ and upstream.env_var_is_set(name):
+    for name, key in _OLD_TRACING_VARIABLES:
+        if key in _environment and upstream.env_var_is_set(name):
             return False
     for variable, _, handler_class, env_variable in upstream.configure_hooks:
         if variable.get() is not None:
@@ -152,15 +157,24 @@ def nobody_listens(config: Any, *, is_async: bool) -> bool:
     return (
         _SOURCES_ARE_KNOWN
         and _SWITCHES_ARE_KNOWN
-        and not config.get("callbacks")
+        and _tells_nobody(config.get("callbacks"))
         and kind.__dict__["configure"] is _CONFIGURE[kind]
         and _no_source_has_any()
     )
 
 
+def _tells_nobody(callbacks: Any) -> bool:
+    """Whether these are no callbacks at all, or the manager of a task that nobody listens to."""
+    return not callbacks or (
+        type(callbacks) in _CONFIGURE
+        and not callbacks.handlers
+        and not callbacks.inheritable_handlers
+    )
+
+
 def callback_manager(config: Any, *, is_async: bool) -> Any:
     """The callback manager a run with this config is announced to."""
-    if nobody_listens(config, is_async=is_async):
+    if not config.get("callbacks") and nobody_listens(config, is_async=is_async):
         return _silent_manager(config, is_async=is_async)
     make = (
         upstream.get_async_callback_manager_for_config
@@ -221,13 +235,30 @@ class UnheardRun:
 
     def get_child(self, tag: str) -> Any:
         """The callback manager of a task of this run."""
+        return self._made().get_child(tag)
+
+    def _made(self) -> Any:
         if self._manager is None:
             with _making:
                 if self._manager is None:
-                    manager = _silent_manager(self._config, is_async=self._is_async)
+                    manager = callback_manager(self._config, is_async=self._is_async)
                     mark(manager, self._config)
                     self._manager = silent_start(manager, self._config.get("run_id"))
-        return self._manager.get_child(tag)
+        return self._manager
+
+    def handed_on(self) -> tuple[list[str], dict[str, Any]]:
+        """Tags and metadata that tasks of this run inherit."""
+        config = self._config
+        if self._manager is None and not config.get("callbacks"):
+            metadata = {"ls_integration": "langgraph"}
+            own = config.get("metadata") or {}
+            return list(config.get("tags") or ()), {**own, **metadata, **own}
+        made = self._made()
+        return made.inheritable_tags, made.inheritable_metadata
+
+    def manager_type(self) -> Any:
+        """The class of the callback managers of its tasks."""
+        return upstream.AsyncCallbackManager if self._is_async else upstream.CallbackManager
 
 
 def mark(manager: Any, config: Any) -> None:

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from langgraph_engine.quiet_config import quiet_config
 from langgraph_engine.task_config import executable_task, first_attempt_config
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class LiveTask:
 
     Attributes:
         loop: The run it belongs to.
+        basis: What it has in common with the other tasks of its superstep.
         task: The engine's task.
         plan: How to call its node.
         value: The node's input.
@@ -51,7 +53,7 @@ class LiveTask:
         self.task = task
         self.plan = plan
         self.writes: deque[tuple[str, Any]] = deque()
-        self._basis = basis
+        self.basis = basis
 
     @property
     def id(self) -> str:
@@ -76,14 +78,14 @@ class LiveTask:
 
     def scratchpad(self) -> upstream.PregelScratchpad:
         if self._scratchpad is None:
-            self._scratchpad = self._basis.scratchpad(self.task.id, self.task.namespace)
+            self._scratchpad = self.basis.scratchpad(self.task.id, self.task.namespace)
         return self._scratchpad
 
     def executable(self) -> PregelExecutableTask:
         """The same task as LangGraph's own class describes it."""
         if self._executable is None:
             self._executable = executable_task(
-                self._basis,
+                self.basis,
                 self.task,
                 self.plan,
                 self.value,
@@ -97,7 +99,7 @@ class LiveTask:
         if self._full is None:
             with _building:
                 if self._full is None:
-                    self._full = first_attempt_config(self)
+                    self._full = quiet_config(self) or first_attempt_config(self)
         return self._full
 
     def use_config(self, config: LiveConfig) -> None:
@@ -106,7 +108,7 @@ class LiveTask:
 
     def read(self, select: str | list[str], fresh: bool = False) -> Any:
         """Read state; ``fresh`` reflects this task's own writes."""
-        return self._basis.read(self.scratchpad, self.writes, select, fresh)
+        return self.basis.read(self.scratchpad, self.writes, select, fresh)
 
 
 class LiveConfig(dict[str, Any]):

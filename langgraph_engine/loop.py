@@ -40,7 +40,7 @@ from langgraph_engine.task_config import (
     executable_task,
 )
 
-__all__ = ["CallFutures", "Loop", "run_is_over"]
+__all__ = ["CallFutures", "Loop"]
 
 logger = logging.getLogger("langgraph")
 CONF = upstream.CONF
@@ -434,14 +434,6 @@ class Loop(StartingLoop):
             self._emit_values(done)
         if not interrupts:
             self.emit("updates", lambda: iter(({upstream.INTERRUPT: interrupts},)))
-
-
-def run_is_over(*_: Any, **__: Any) -> Any:
-    """Stands for a run's way to start tasks, once there is no run any more."""
-    raise RuntimeError(
-        "Can't start a task: the run this config belongs to is over. "
-        "Call tasks from inside the node, before it returns."
-    )
 
 
 def _task_writes(task: LiveTask | PregelExecutableTask) -> TaskWrites:

@@ -15,7 +15,8 @@ from langgraph.types import PregelExecutableTask
 from typing_extensions import Self
 
 from langgraph_engine import upstream
-from langgraph_engine.loop import CallFutures, Loop, run_is_over
+from langgraph_engine.loop import CallFutures, Loop
+from langgraph_engine.quiet_config import run_is_over
 
 __all__ = ["SyncLoop"]
 

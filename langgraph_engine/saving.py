@@ -125,6 +125,8 @@ class SavingLoop:
     previous: Any = None
     is_replaying = False
     basis: TaskBasis | None = None
+    shared_config: Any = None
+    """What the configs of tasks that nobody listens to have in common; see ``quiet_config``."""
     put_checkpoint_future: Any = None
     settled = False
 

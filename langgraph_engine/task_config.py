@@ -42,6 +42,7 @@ __all__ = [
     "first_attempt_config",
     "note_input_error",
     "path_text",
+    "task_configurable",
     "task_reader",
 ]
 
@@ -388,7 +389,6 @@ def _describe(
     runtime = conf.get(upstream.CONFIG_KEY_RUNTIME, upstream.DEFAULT_RUNTIME)
     if callbacks is None and loop.manager is not None:
         callbacks = loop.manager.get_child(f"graph:step:{basis.step}")
-    parent_namespace = conf.get(upstream.CONFIG_KEY_CHECKPOINT_NS, "")
     own: Any = {
         "metadata": {
             "langgraph_step": basis.step,
@@ -411,24 +411,15 @@ def _describe(
             run_name=task.name,
             callbacks=callbacks,
             configurable={
-                upstream.CONFIG_KEY_TASK_ID: task.id,
-                upstream.CONFIG_KEY_SEND: writes.extend,
-                upstream.CONFIG_KEY_READ: task_reader(
+                **task_configurable(
                     basis,
+                    task,
+                    conf,
+                    writes,
                     scratchpad,
-                    upstream.PregelTaskWrites(task.path, task.name, writes, task.triggers),
+                    state_of,
+                    runtime.override(store=loop.store, **runtime_changes),
                 ),
-                **_state_reader(loop, state_of, scratchpad),
-                upstream.CONFIG_KEY_CHECKPOINTER: loop.checkpointer
-                or conf.get(upstream.CONFIG_KEY_CHECKPOINTER),
-                upstream.CONFIG_KEY_CHECKPOINT_MAP: {
-                    **conf.get(upstream.CONFIG_KEY_CHECKPOINT_MAP, {}),
-                    parent_namespace: basis.checkpoint_id,
-                },
-                upstream.CONFIG_KEY_CHECKPOINT_ID: None,
-                upstream.CONFIG_KEY_CHECKPOINT_NS: task.namespace,
-                upstream.CONFIG_KEY_SCRATCHPAD: scratchpad,
-                upstream.CONFIG_KEY_RUNTIME: runtime.override(store=loop.store, **runtime_changes),
                 **(configurable or {}),
             },
         ),
@@ -441,6 +432,39 @@ def _describe(
         subgraphs=subgraphs,
         timeout=timeout,
     )
+
+
+def task_configurable(
+    basis: TaskBasis,
+    task: Task,
+    conf: Mapping[str, Any],
+    writes: deque[tuple[str, Any]],
+    scratchpad: upstream.PregelScratchpad,
+    state_of: upstream.PregelNode | None,
+    runtime: Any,
+) -> dict[str, Any]:
+    """What the configurable part of a task's config has beside the run's, ``conf``."""
+    loop = basis.loop
+    return {
+        upstream.CONFIG_KEY_TASK_ID: task.id,
+        upstream.CONFIG_KEY_SEND: writes.extend,
+        upstream.CONFIG_KEY_READ: task_reader(
+            basis,
+            scratchpad,
+            upstream.PregelTaskWrites(task.path, task.name, writes, task.triggers),
+        ),
+        **_state_reader(loop, state_of, scratchpad),
+        upstream.CONFIG_KEY_CHECKPOINTER: loop.checkpointer
+        or conf.get(upstream.CONFIG_KEY_CHECKPOINTER),
+        upstream.CONFIG_KEY_CHECKPOINT_MAP: {
+            **conf.get(upstream.CONFIG_KEY_CHECKPOINT_MAP, {}),
+            conf.get(upstream.CONFIG_KEY_CHECKPOINT_NS, ""): basis.checkpoint_id,
+        },
+        upstream.CONFIG_KEY_CHECKPOINT_ID: None,
+        upstream.CONFIG_KEY_CHECKPOINT_NS: task.namespace,
+        upstream.CONFIG_KEY_SCRATCHPAD: scratchpad,
+        upstream.CONFIG_KEY_RUNTIME: runtime,
+    }
 
 
 def _state_reader(

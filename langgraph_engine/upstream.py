@@ -28,7 +28,11 @@ from langchain_core.utils.env import env_var_is_set
 from langchain_core.utils.uuid import uuid7
 from langgraph import errors, types
 from langgraph._internal import _constants, _queue
+from langchain_core.runnables.config import CONFIG_KEYS as _CONFIG_KEYS
+from langchain_core.runnables.config import COPIABLE_KEYS as _COPIABLE_KEYS
 from langgraph._internal._config import (
+    _PROPAGATE_TO_METADATA,
+    DEFAULT_RECURSION_LIMIT,
     ensure_config,
     get_async_callback_manager_for_config,
     get_callback_manager_for_config,
@@ -236,6 +240,10 @@ configure_callbacks = _configure
 configure_hooks = _configure_hooks
 new_run_id = uuid7
 is_user_raised_cancelled = _is_user_raised_cancelled
+CONFIG_KEYS = frozenset(_CONFIG_KEYS)
+COPIABLE_KEYS = frozenset(_COPIABLE_KEYS)
+PROPAGATED_TO_METADATA = _PROPAGATE_TO_METADATA
+"""Names in a configurable that are said in the metadata, too, in the order LangGraph goes through them."""
 AnyPregel: TypeAlias = Pregel[Any, Any, Any, Any]
 """Any graph at all."""
 
@@ -339,8 +347,11 @@ __all__ = [
     "CONFIG_KEY_STREAM_MESSAGES_V2",
     "CONFIG_KEY_TASK_ID",
     "CONFIG_KEY_THREAD_ID",
+    "CONFIG_KEYS",
     "CONTROL_WRITES",
+    "COPIABLE_KEYS",
     "DEFAULT_BOUND",
+    "DEFAULT_RECURSION_LIMIT",
     "DEFAULT_RUNTIME",
     "ERROR",
     "ERROR_SOURCE_NODE",
@@ -354,6 +365,7 @@ __all__ = [
     "NULL_TASK_ID",
     "PASSTHROUGH",
     "PREVIOUS",
+    "PROPAGATED_TO_METADATA",
     "PUSH",
     "RESUME",
     "SKIP_WRITE",

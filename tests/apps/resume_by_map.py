@@ -39,15 +39,16 @@ def answering(*values: str) -> Later:
 
 
 def steps(env: Env) -> list[Step]:
+    one_at_a_time = {"max_concurrency": 1}
     return [
-        Invoke({"people": ["Ada", "Bob"]}),
+        Invoke({"people": ["Ada", "Bob"]}, config=one_at_a_time),
         State(),
-        Invoke(Command(resume="36")),
-        Invoke(answering("36")),
+        Invoke(Command(resume="36"), config=one_at_a_time),
+        Invoke(answering("36"), config=one_at_a_time),
         State(),
-        Invoke(answering("London", "40")),
+        Invoke(answering("London", "40"), config=one_at_a_time),
         State(),
-        Invoke(Command(resume={"f" * 32: "nobody"})),
-        Invoke(answering("Paris")),
+        Invoke(Command(resume={"f" * 32: "nobody"}), config=one_at_a_time),
+        Invoke(answering("Paris"), config=one_at_a_time),
         State(),
     ]

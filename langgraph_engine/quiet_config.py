@@ -1,0 +1,212 @@
+"""The config of a task that nobody listens to, made in one go.
+
+LangGraph makes a task's config in stages: the run's config and the node's are merged, the result is patched for
+the task, for its attempt and for its place in the node's sequence, and at each stage a callback manager starts
+a run. When nobody listens only the last stage's result can be seen. It is built here directly, from what the
+tasks of one config have in common and what is the task's own; ``task_config`` has the stages, for every
+other task.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import weakref
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from langgraph.runtime import ExecutionInfo, Runtime
+
+from langgraph_engine import upstream
+from langgraph_engine.listeners import UnheardRun
+from langgraph_engine.protocol import PUSH
+from langgraph_engine.task_config import task_configurable
+
+if TYPE_CHECKING:
+    from langgraph_engine.live_task import LiveTask
+
+__all__ = ["nested_config", "quiet_config", "run_is_over"]
+
+CONF = upstream.CONF
+_RUNTIME_FIELDS = tuple(
+    field.name
+    for field in dataclasses.fields(Runtime)
+    if field.name not in ("store", "previous", "execution_info")
+)
+_OF_ONE_RUN = ("run_name", "run_id")
+_MANAGERS = (upstream.CallbackManager, upstream.AsyncCallbackManager)
+
+
+class Shared:
+    """What the configs of all tasks of one run config have in common. Never changed once made.
+
+    Attributes:
+        config: The run config it is made of.
+        outer: The keys of a task's config beside those that are its own, in their order.
+        metadata: The run config's.
+        run_metadata, run_tags: What the root run hands on.
+        manager_type: Of the tasks' callback managers.
+    """
+
+    __slots__ = ("config", "manager_type", "metadata", "outer", "run_metadata", "run_tags")
+
+    def __init__(self, config: Any, run: UnheardRun) -> None:
+        self.config = config
+        self.run_tags, self.run_metadata = run.handed_on()
+        self.manager_type = run.manager_type()
+        outer = upstream.merge_configs(config)
+        for key in _OF_ONE_RUN:
+            outer.pop(key, None)
+        self.metadata = outer.setdefault("metadata", {})
+        self.outer = outer
+
+
+def shared_part(loop: Any, config: Any) -> Shared | None:
+    """What the tasks of a run config have in common; None if their configs have to be made in stages."""
+    run = loop.manager
+    if type(run) is not UnheardRun:
+        return None
+    shared: Shared | None = loop.shared_config
+    if shared is None or shared.config is not config:
+        if _nests(config.get("metadata")):
+            return None
+        shared = Shared(config, run)
+        if _nests(shared.run_metadata):
+            return None
+        loop.shared_config = shared
+    return shared
+
+
+def _nests(metadata: Mapping[str, Any] | None) -> bool:
+    """Whether a value is a mapping, which LangGraph copies or merges at every stage."""
+    return bool(metadata) and any(isinstance(v, Mapping) for v in metadata.values())  # type: ignore[union-attr]
+
+
+def quiet_config(live: LiveTask) -> dict[str, Any] | None:
+    """The config the node of a task sees on its first attempt; None if it has to be made in stages."""
+    basis, task, plan = live.basis, live.task, live.plan
+    node = plan.node
+    shared = shared_part(live.loop, basis.config)
+    if shared is None or plan.nested_run or _nests(node.metadata):
+        return None
+    metadata = {
+        **shared.metadata,
+        "langgraph_step": basis.step,
+        "langgraph_node": task.name,
+        "langgraph_triggers": task.triggers,
+        "langgraph_path": task.path,
+        "langgraph_checkpoint_ns": task.namespace,
+        **(node.metadata or {}),
+    }
+    config = shared.outer.copy()
+    config["metadata"] = metadata
+    tags = config.get("tags")
+    if node.tags:
+        tags = config["tags"] = [*tags, *node.tags] if tags else node.tags
+    handed_on = {**shared.run_metadata, **metadata}
+    inherited = _with_tags(shared.run_tags, f"graph:step:{basis.step}", tags or ())
+    config["callbacks"] = shared.manager_type(
+        [],
+        parent_run_id=upstream.new_run_id(),
+        tags=[*inherited, "seq:step:1"],
+        inheritable_tags=inherited,
+        metadata=handed_on,
+        inheritable_metadata=handed_on.copy(),
+    )
+    conf = config[CONF]
+    runtime = conf.get(upstream.CONFIG_KEY_RUNTIME, upstream.DEFAULT_RUNTIME)
+    run_id = basis.config.get("run_id")
+    execution = ExecutionInfo(
+        checkpoint_id=basis.checkpoint_id,
+        checkpoint_ns=task.namespace,
+        task_id=task.id,
+        thread_id=conf.get(upstream.CONFIG_KEY_THREAD_ID),
+        run_id=str(run_id) if run_id else None,
+        node_attempt=1,
+        node_first_attempt_time=live.started,
+    )
+    config[CONF] = {
+        **conf,
+        **task_configurable(
+            basis,
+            task,
+            conf,
+            live.writes,
+            live.scratchpad(),
+            node if task.path[0] == PUSH else None,
+            _runtime(runtime, live.loop.store, basis.previous, execution),
+        ),
+        upstream.CONFIG_KEY_CALL: partial(_call, weakref.ref(live)),
+    }
+    return config
+
+
+def nested_config(config: Any) -> dict[str, Any] | None:
+    """What LangGraph makes of a task's config for a graph that is called with it inside that task.
+
+    The config is then met twice, as the ambient one and as the one given, and everything in it is copied and
+    merged with itself. None if it isn't such a config; LangGraph's own function is for every config.
+    """
+    if type(config) is not dict or config is not upstream.var_child_runnable_config.get():
+        return None
+    metadata = config.get("metadata")
+    if not metadata or _nests(metadata) or not config.get(CONF):
+        return None
+    made: dict[str, Any] = {
+        "tags": [],
+        "metadata": None,
+        "callbacks": None,
+        "recursion_limit": upstream.DEFAULT_RECURSION_LIMIT,
+        CONF: None,
+    }
+    for key, value in config.items():
+        if key not in upstream.CONFIG_KEYS:
+            return None
+        if value is None or (isinstance(value, (list, tuple, dict)) and not value):
+            continue
+        if key == "callbacks":
+            if type(value) not in _MANAGERS or value.handlers or value.inheritable_handlers:
+                return None
+            made[key] = value.copy().merge(value)
+        else:
+            made[key] = value.copy() if key in upstream.COPIABLE_KEYS else value
+    conf, metadata = made[CONF], made["metadata"]
+    for key in upstream.PROPAGATED_TO_METADATA:
+        if key not in metadata and (value := conf.get(key)):
+            metadata[key] = value
+    return made
+
+
+def _with_tags(handed_on: Sequence[str], own: str, tags: Sequence[str]) -> list[str]:
+    """The tags a task hands on: a tag that comes again is moved to the end."""
+    inherited, all_tags = [*handed_on], [*handed_on, own]
+    for tag in tags:
+        if tag in all_tags:
+            all_tags.remove(tag)
+            if tag in inherited:
+                inherited.remove(tag)
+    inherited.extend(tags)
+    return inherited
+
+
+def _runtime(runtime: Runtime[Any], store: Any, previous: Any, execution: ExecutionInfo) -> Any:
+    if type(runtime) is not Runtime:
+        return runtime.override(store=store, previous=previous, execution_info=execution)
+    others = {name: getattr(runtime, name) for name in _RUNTIME_FIELDS}
+    return Runtime(**others, store=store, previous=previous, execution_info=execution)
+
+
+def _call(live: weakref.ref[LiveTask], *args: Any, **kwargs: Any) -> Any:
+    """Start a task for one that runs, as the functional API asks."""
+    task = live()
+    if task is None:
+        return run_is_over()
+    return task.loop.call_function(task.executable())(*args, **kwargs)
+
+
+def run_is_over(*_: Any, **__: Any) -> Any:
+    """Stands for a run's way to start tasks, once there is no run any more."""
+    raise RuntimeError(
+        "Can't start a task: the run this config belongs to is over. "
+        "Call tasks from inside the node, before it returns."
+    )
