@@ -13,6 +13,8 @@ import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from langgraph.checkpoint.base import WRITES_IDX_MAP, BaseCheckpointSaver
@@ -389,7 +391,7 @@ class SavingLoop:
     def submit_writes(self, config: Any, writes: WritesT, task_id: str, path: str) -> Any:
         """Have writes saved; the future of that."""
         assert self.put_writes_call is not None
-        if not upstream.put_writes_accepts_task_path(self.put_writes_call):
+        if not _takes_task_path(self.put_writes_call):
             return self.submit(self.put_writes_call, config, writes, task_id)
         return self.submit(self.put_writes_call, config, writes, task_id, path)
 
@@ -484,6 +486,17 @@ class SavingLoop:
             metadata,
             new_versions,
         )
+
+
+def _takes_task_path(put_writes: Any) -> bool:
+    """Whether a saver's ``put_writes`` takes the path of the task: older savers' doesn't."""
+    function = getattr(put_writes, "__func__", None)
+    if isinstance(function, FunctionType):
+        return _function_takes_task_path(function)
+    return upstream.put_writes_accepts_task_path(put_writes)
+
+
+_function_takes_task_path = lru_cache(maxsize=64)(upstream.put_writes_accepts_task_path)
 
 
 def _both(*streams: Any) -> upstream.StreamProtocol:
