@@ -39,6 +39,4 @@ def commit(
 
 def warn_unknown(name: str, path: TaskPath, channel: str) -> None:
     """Log a write to a channel the graph doesn't have."""
-    logger.warning(
-        f"Task {name} with path {path} wrote to unknown channel {channel}, ignoring it."
-    )
+    logger.warning(f"Task {name} with path {path} wrote to unknown channel {channel}, ignoring it.")

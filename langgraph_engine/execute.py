@@ -206,15 +206,34 @@ class Execution(Protocol):
     """One invocation, as far as an engine runs it. Used by one thread at a time."""
 
     def go(self, step: int, checkpoint_id: str, updated: Collection[str] | None) -> Stop:
-        """Run supersteps from here until one isn't simple."""
+        """Run supersteps from here until one isn't simple.
+
+        Behavior:
+            - A superstep whose only task is of a node with a call is run, then the next.
+            - A superstep of several tasks, of a packet or of another node is stopped before, with its plan.
+            - A superstep that may not be run is stopped before: the run's last, or a drain was asked for.
+            - Writers write in their order, each given what the one before gave.
+            - A node finds a config that isn't filled, and is filled from a live task when it is looked into.
+            - If a node or a writer raises, its superstep isn't committed, and the live task has its writes.
+            - If a commit raises, the run is as it was before.
+            - Once the running task asked how to start others, it is stopped after it, with the live task.
+        """
         ...
 
     def resume(self, value: Any) -> Stop:
-        """Go on with what was awaited."""
+        """Go on with what was awaited.
+
+        Behavior:
+            - A node or an edge that was awaited goes on as if it had returned the value.
+        """
         ...
 
     def give_up(self) -> Any:
-        """Forget the task under way, because what was awaited raised; the live task."""
+        """Forget the task under way, because what was awaited raised; the live task.
+
+        Behavior:
+            - The superstep of the task isn't committed, and may be run again.
+        """
         ...
 
 
@@ -229,10 +248,6 @@ class Executor(Protocol):
 class ExecutingEngine(Protocol):
     """An engine with the capability ``execute``."""
 
-    def executor(
-        self, program: Program, calls: Mapping[str, NodeCall], host: Host
-    ) -> Executor:
+    def executor(self, program: Program, calls: Mapping[str, NodeCall], host: Host) -> Executor:
         """Compile how nodes are called; a node without an entry is the facade's to run."""
         ...
-
-

@@ -33,7 +33,6 @@ _PLAIN = (dict, type(None), list, str, int)
 _ANSWERS_KEPT = 256  # a router without a path map may answer with anything
 
 
-
 class NodePlan:
     """Everything about a node that doesn't change from task to task.
 
@@ -257,7 +256,9 @@ class _Steps:
         for entry in entries:
             mapper, value = entry.mapper, entry.value
             if type(entry) is upstream.ChannelWriteTupleEntry:
-                control = upstream.writes_control(mapper)  # only commands and packets say where to go
+                control = upstream.writes_control(
+                    mapper
+                )  # only commands and packets say where to go
                 steps.append(WriteStep(mapper, None, value, control, upstream.update_keys(mapper)))
             elif type(entry) is upstream.ChannelWriteEntry and entry.channel != upstream.TASKS:
                 steps.append(WriteStep(mapper, entry.channel, value, entry.skip_none, None))

@@ -54,7 +54,7 @@ class Shared:
         self.config = config
         self.run_tags, self.run_metadata = run.handed_on()
         self.manager_type = run.manager_type()
-        outer = upstream.merge_configs(config)
+        outer: Any = upstream.merge_configs(config)
         for key in _OF_ONE_RUN:
             outer.pop(key, None)
         self.metadata = outer.setdefault("metadata", {})
@@ -98,7 +98,7 @@ def quiet_config(live: LiveTask) -> dict[str, Any] | None:
         "langgraph_checkpoint_ns": task.namespace,
         **(node.metadata or {}),
     }
-    config = shared.outer.copy()
+    config: dict[str, Any] = shared.outer.copy()
     config["metadata"] = metadata
     tags = config.get("tags")
     if node.tags:
@@ -141,16 +141,17 @@ def quiet_config(live: LiveTask) -> dict[str, Any] | None:
     return config
 
 
-def nested_config(config: Any) -> dict[str, Any] | None:
+def nested_config(config: Any) -> Any:
     """What LangGraph makes of a task's config for a graph that is called with it inside that task.
 
     The config is then met twice, as the ambient one and as the one given, and everything in it is copied and
     merged with itself. None if it isn't such a config; LangGraph's own function is for every config.
     """
-    if type(config) is not dict or config is not upstream.var_child_runnable_config.get():
+    ambient: Any = upstream.var_child_runnable_config.get()
+    if type(config) is not dict or config is not ambient:
         return None
-    metadata = config.get("metadata")
-    if not metadata or _nests(metadata) or not config.get(CONF):
+    metadata = ambient.get("metadata")
+    if not metadata or _nests(metadata) or not ambient.get(CONF):
         return None
     made: dict[str, Any] = {
         "tags": [],
@@ -159,7 +160,7 @@ def nested_config(config: Any) -> dict[str, Any] | None:
         "recursion_limit": upstream.DEFAULT_RECURSION_LIMIT,
         CONF: None,
     }
-    for key, value in config.items():
+    for key, value in ambient.items():
         if key not in upstream.CONFIG_KEYS:
             return None
         if value is None or (isinstance(value, (list, tuple, dict)) and not value):

@@ -66,8 +66,8 @@ async def arun_ahead(loop: AsyncLoop) -> None:
             else:
                 try:
                     value = await _awaited(loop, stop)
-                except BaseException as error:  # noqa: BLE001 - the task raises it again
-                    stop = stop._replace(kind=RAISED, detail=(execution.give_up(), error, 0))
+                except BaseException as raised:  # noqa: BLE001 - the task raises it again
+                    stop = stop._replace(kind=RAISED, detail=(execution.give_up(), raised, 0))
                     break
             stop = execution.resume(value)
         loop.take_stop(stop)

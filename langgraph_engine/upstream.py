@@ -22,14 +22,14 @@ from langchain_core.callbacks.manager import (
 )
 from langchain_core.globals import get_debug
 from langchain_core.runnables import Runnable
+from langchain_core.runnables.config import CONFIG_KEYS as _CONFIG_KEYS
+from langchain_core.runnables.config import COPIABLE_KEYS as _COPIABLE_KEYS
 from langchain_core.runnables.config import var_child_runnable_config
 from langchain_core.tracers.context import _configure_hooks, tracing_v2_callback_var
 from langchain_core.utils.env import env_var_is_set
 from langchain_core.utils.uuid import uuid7
 from langgraph import errors, types
 from langgraph._internal import _constants, _queue
-from langchain_core.runnables.config import CONFIG_KEYS as _CONFIG_KEYS
-from langchain_core.runnables.config import COPIABLE_KEYS as _COPIABLE_KEYS
 from langgraph._internal._config import (
     _PROPAGATE_TO_METADATA,
     DEFAULT_RECURSION_LIMIT,
@@ -282,7 +282,7 @@ def writes_control(mapper: Any) -> bool:
 
 def update_keys(mapper: Any) -> frozenset[str] | None:
     """If it is the writer of a ``StateGraph`` node for its state: the keys it takes from a plain dict."""
-    code = getattr(mapper, "__code__", None)
+    code: Any = getattr(mapper, "__code__", None)
     if (
         getattr(mapper, "__module__", None) != "langgraph.graph.state"
         or getattr(mapper, "__qualname__", None) != _UPDATES_WRITER
@@ -326,6 +326,7 @@ def utc_now_iso() -> str:
 __all__ = [
     "CACHE_NS_WRITES",
     "CONF",
+    "CONFIG_KEYS",
     "CONFIG_KEY_CALL",
     "CONFIG_KEY_CHECKPOINTER",
     "CONFIG_KEY_CHECKPOINT_ID",
@@ -347,7 +348,6 @@ __all__ = [
     "CONFIG_KEY_STREAM_MESSAGES_V2",
     "CONFIG_KEY_TASK_ID",
     "CONFIG_KEY_THREAD_ID",
-    "CONFIG_KEYS",
     "CONTROL_WRITES",
     "COPIABLE_KEYS",
     "DEFAULT_BOUND",

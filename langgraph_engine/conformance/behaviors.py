@@ -1,7 +1,7 @@
 """The Behavior bullets of the protocol: what there is to prove.
 
-They are read from the docstrings of ``langgraph_engine.protocol``, so a bullet added there without a
-test fails the suite. Scenarios and tests quote a bullet as ``"<method>: <bullet>"``, without backticks.
+They are read from the docstrings of ``langgraph_engine.protocol`` and ``langgraph_engine.execute``, so a bullet
+added there without a test fails the suite. Scenarios and tests quote a bullet as ``"<method>: <bullet>"``, without backticks.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterable, Iterator
 
-from langgraph_engine import protocol
+from langgraph_engine import execute, protocol
 
 __all__ = ["behaviors", "behaviors_of", "unproven", "unquotable"]
 
@@ -20,7 +20,7 @@ def behaviors() -> list[str]:
     """Every bullet of the protocol, in the order they stand there."""
     return [
         bullet
-        for contract in (protocol.Engine, protocol.Program, protocol.Run)
+        for contract in (protocol.Engine, protocol.Program, protocol.Run, execute.Execution)
         for bullet in behaviors_of(contract)
     ]
 

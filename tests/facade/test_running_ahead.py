@@ -144,7 +144,11 @@ def _returns_runnables(log: Log) -> Any:
 def _looks_at_its_config(log: Log) -> Any:
     def look(config: Any) -> None:
         metadata = config["metadata"]
-        step = metadata["langgraph_step"], metadata["langgraph_node"], metadata["langgraph_triggers"]
+        step = (
+            metadata["langgraph_step"],
+            metadata["langgraph_node"],
+            metadata["langgraph_triggers"],
+        )
         log.append((step, sorted(config), sorted(config["configurable"])))
 
     def node(state: State, config: RunnableConfig, runtime: Runtime[None]) -> State:
@@ -358,7 +362,7 @@ def _ending(run: Callable[[], Any]) -> Any:
         for interrupted in result.get("__interrupt__", ()):
             interrupted.id = "drawn anew for every run"
         return result
-    except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - compared
+    except (Exception, asyncio.CancelledError) as error:
         frames = traceback.extract_tb(error.__traceback__)
         own = [frame.name for frame in frames if frame.filename == __file__]
         notes = getattr(error, "__notes__", [])

@@ -11,14 +11,14 @@ import pytest
 from langgraph_engine.conformance.behaviors import behaviors, unproven, unquotable
 from langgraph_engine.conformance.report import claims_of
 from langgraph_engine.conformance.scenario import Scenario
-from langgraph_engine.conformance.suite import test_protocol
+from langgraph_engine.conformance.suite import test_execute, test_protocol
 
 pytestmark = pytest.mark.level("protocol")
 
 
 def _claims(scenarios: Sequence[Scenario]) -> list[str]:
     claims = [claim for scenario in scenarios for claim in scenario.behavior]
-    for name, test in vars(test_protocol).items():
+    for name, test in (*vars(test_protocol).items(), *vars(test_execute).items()):
         if name.startswith("test_"):
             marks = getattr(test, "pytestmark", ())
             claims += claims_of(mark for mark in marks if mark.name == "behavior")

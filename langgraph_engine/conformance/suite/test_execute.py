@@ -1,0 +1,386 @@
+"""Protocol level: an engine that runs simple supersteps itself, in a host made for this."""
+
+# ruff: noqa: D103 - a test's name says what it shows
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextvars import ContextVar, copy_context
+from itertools import count
+from typing import Any
+
+import pytest
+
+from langgraph_engine import execute
+from langgraph_engine.conformance.suite.test_protocol import (
+    CHECKPOINT_ID,
+    MISSING,
+    Packet,
+    graph,
+    last_value,
+)
+from langgraph_engine.execute import Execution, Host, NodeCall, Stop, WriteStep
+from langgraph_engine.protocol import (
+    PULL,
+    ChannelSpec,
+    CommitRejected,
+    Engine,
+    NodeSpec,
+    Run,
+    Task,
+    TaskWrites,
+)
+
+pytestmark = [pytest.mark.level("protocol"), pytest.mark.needs("execute")]
+
+
+class Config(dict[str, Any]):
+    """A config that is filled when ``look`` is called."""
+
+    task: Any
+
+    def look(self) -> Any:
+        return self.task.full_config()
+
+
+class Live:
+    """What the host makes of a task that is looked at."""
+
+    def __init__(self, task: Task) -> None:
+        self.task = task
+        self.writes: list[tuple[str, Any]] = []
+
+    def full_config(self) -> Any:
+        return {"of": self.task.name}
+
+
+class Function:
+    """A runnable of a user's function, as far as an engine looks into it."""
+
+    def __init__(self, func: Any = None, afunc: Any = None) -> None:
+        self.func, self.afunc = func, afunc
+
+
+class Node:
+    """LangGraph's description of a node, as far as an engine looks into it."""
+
+    retry_policy = cache_policy = None
+
+
+class Place:
+    """The host's side of a run."""
+
+    namespace = ""
+    output_key_set = frozenset({"x"})
+    event_loop: Any = None
+    asyncio_task: Any = None
+    calls: Any = None
+
+    def __init__(self, stop: int = 100) -> None:
+        self.stop = stop
+        self.control = self
+        self.drain_requested = False
+        self.live: list[Live] = []
+        self.nowhere: list[tuple[str, str]] = []
+        self.moves = 0
+
+    def live_task(
+        self, task: Task, step: int, checkpoint_id: str, started: float, *, current: bool
+    ) -> Live:
+        assert step >= 1
+        assert checkpoint_id
+        assert started > 0
+        assert current
+        self.live.append(Live(task))
+        return self.live[-1]
+
+    def moved_on(self) -> None:
+        self.moves += 1
+
+    def wrote_nowhere(self, name: str, path: tuple[Any, ...], channel: str) -> None:
+        assert path[1] == name
+        self.nowhere.append((name, channel))
+
+
+CONFIG: ContextVar[Any] = ContextVar("CONFIG")
+PASSTHROUGH, SKIP_WRITE = object(), object()
+
+
+def host() -> Host:
+    return Host(
+        config_type=Config,
+        config_variable=CONFIG,
+        copy_context=copy_context,
+        runnable_type=Function,
+        passthrough=PASSTHROUGH,
+        skip_write=SKIP_WRITE,
+        clock=time,
+        ticks=count(0x1F0C1B5E0000000),
+        id_tail="8000-000000000001",
+        note_input_error=lambda *_: None,
+    )
+
+
+def to(channel: str, value: Any = PASSTHROUGH, mapper: Any = None) -> WriteStep:
+    return WriteStep(mapper, channel, value, True, None)
+
+
+def call(func: Any, *writers: Any, afunc: Any = None) -> NodeCall:
+    return NodeCall(
+        node=Node(),
+        bound=Function(func, afunc),
+        coerce=None,
+        keywords=None,
+        recurses=False,
+        writers=writers,
+    )
+
+
+def add_one(value: int) -> int:
+    return value + 1
+
+
+def fold(base: Any, values: Any) -> Any:
+    if "refused" in values:
+        raise ValueError("refused")
+    return (0 if base is MISSING else base) + sum(values)
+
+
+def begun(
+    engine: Engine, place: Place, calls: dict[str, NodeCall], *others: NodeSpec
+) -> tuple[Run, Execution]:
+    """A run of ``x`` -> ``a`` -> ``y`` -> ``b`` -> ``z``, which was given 1 for ``x``."""
+    nodes = (NodeSpec("a", ("x",), "x"), NodeSpec("b", ("y",), "y"), *others)
+    channels = (
+        *map(last_value, "xyz"),
+        ChannelSpec("__pregel_tasks", "tasks"),
+        ChannelSpec("sum", "binary_operator", fold=fold, initial=int),
+    )
+    program = engine.compile(graph(*channels, nodes=nodes))
+    run = program.restore(None)
+    run.commit([TaskWrites((PULL, "__input__"), "__input__", [("x", 1)], ())], None)
+    executing: Any = engine
+    return run, executing.executor(program, calls, host()).begin(run, place)
+
+
+def go(execution: Execution, *updated: str) -> Stop:
+    return execution.go(1, CHECKPOINT_ID, updated or ("x",))
+
+
+def names(stop: Stop) -> list[str]:
+    return [task.name for task in stop.detail.tasks]
+
+
+BOTH = {"a": call(add_one, (to("y"),)), "b": call(add_one, (to("z"),))}
+
+
+@pytest.mark.behavior(
+    "go: A superstep whose only task is of a node with a call is run, then the next."
+)
+def test_simple_supersteps_are_run_one_after_the_other(engine: Engine) -> None:
+    place = Place()
+    run, execution = begun(engine, place, BOTH)
+    stop = go(execution)
+    assert (stop.kind, stop.step, stop.updated, stop.due) == (execute.PLANNED, 3, {"z"}, False)
+    assert stop.detail.tasks == []
+    assert run.read(("x", "y", "z")) == {"x": 1, "y": 2, "z": 3}
+    assert (place.moves, place.live, place.nowhere) == (1, [], [])
+    assert stop.checkpoint_id > CHECKPOINT_ID
+    assert stop.checkpoint_id.endswith("-8000-000000000001")
+
+
+@pytest.mark.behavior(
+    "go: A superstep of several tasks, of a packet or of another node is stopped before, with its plan."
+)
+def test_other_supersteps_are_left_to_the_host(engine: Engine) -> None:
+    run, execution = begun(engine, Place(), {"a": BOTH["a"]})
+    stop = go(execution)
+    assert (stop.kind, stop.step, names(stop)) == (execute.PLANNED, 2, ["b"])
+    assert stop.detail.tasks[0].id == run.plan(2, stop.checkpoint_id, "", stop.updated).tasks[0].id
+
+    run, execution = begun(engine, Place(), BOTH, NodeSpec("c", ("y",), "y"))
+    assert names(go(execution)) == ["b", "c"]
+
+    packets = {"a": call(lambda _: [Packet("b", 7)], (to("__pregel_tasks"),))}
+    run, execution = begun(engine, Place(), packets)
+    stop = go(execution)
+    assert names(stop) == ["b"]
+    assert stop.detail.tasks[0].input == Packet("b", 7)
+
+
+@pytest.mark.behavior(
+    "go: A superstep that may not be run is stopped before: the run's last, or a drain was asked for."
+)
+def test_a_run_ends_where_it_must(engine: Engine) -> None:
+    run, execution = begun(engine, Place(stop=1), BOTH)
+    stop = go(execution)
+    assert (stop.kind, stop.step, stop.detail) == (execute.PLANNED, 2, None)
+    assert run.read("z") is None
+
+    place = Place()
+
+    def asks(value: int) -> int:
+        place.drain_requested = True
+        return value
+
+    run, execution = begun(engine, place, {**BOTH, "a": call(asks, (to("y"),))})
+    stop = go(execution)
+    assert (stop.kind, stop.step, names(stop)) == (execute.PLANNED, 2, ["b"])
+
+
+@pytest.mark.behavior("go: Writers write in their order, each given what the one before gave.")
+def test_writers_write_in_their_order(engine: Engine) -> None:
+    class Edge:
+        path = Function(lambda state: str(state["sum"]))
+        select = ("sum", "x")
+        mapper = None
+        merges = True
+        known: dict[str, list[tuple[str, Any]]] = {}  # noqa: RUF012 - as in the protocol
+
+        def answered(self, value: Any, answer: Any) -> tuple[Any, list[tuple[str, Any]]]:
+            return {**value, "answer": answer}, [("sum", 10)]
+
+    steps = (
+        WriteStep(None, None, PASSTHROUGH, False, frozenset({"sum"})),
+        WriteStep(None, None, PASSTHROUGH, True, None),
+        to("nowhere", 1),
+        to("z", None),
+        to("z", SKIP_WRITE),
+    )
+    place = Place()
+    calls = {"a": call(lambda x: {"sum": x, "left": 2}, steps, Edge(), (to("y"),))}
+    run, execution = begun(engine, place, calls)
+    stop = go(execution)
+    assert run.read(("y", "z", "sum")) == {
+        "y": {"sum": 1, "left": 2, "answer": "1"},
+        "sum": 11,
+    }
+    assert place.nowhere == [("a", "nowhere")]
+    assert stop.updated == {"y", "sum"}
+
+
+@pytest.mark.behavior(
+    "go: A node finds a config that isn't filled, and is filled from a live task when it is looked into."
+)
+def test_a_node_may_look_into_its_config(engine: Engine) -> None:
+    place = Place()
+    found: list[Any] = []
+
+    def look(value: int) -> int:
+        config = CONFIG.get()
+        found.append((type(config), len(config), len(place.live), config.look()))
+        return value
+
+    _, execution = begun(engine, place, {"a": call(look, (to("y"),))})
+    go(execution)
+    assert found == [(Config, 0, 0, {"of": "a"})]
+    assert [live.task.name for live in place.live] == ["a"]
+
+
+def _refuses(_: Any) -> Any:
+    raise LookupError("by the user")
+
+
+@pytest.mark.behavior(
+    "go: If a node or a writer raises, its superstep isn't committed, and the live task has its writes."
+)
+def test_what_the_user_raises_comes_out(engine: Engine) -> None:
+    writers = ((to("sum"),), (to("y", mapper=_refuses),))
+    run, execution = begun(engine, Place(), {"a": call(add_one, *writers)})
+    stop = go(execution)
+    live, error, cancels = stop.detail
+    assert (stop.kind, stop.step, type(error), cancels) == (execute.RAISED, 1, LookupError, 0)
+    assert live.writes == [("sum", 2)]
+    assert run.read(("x", "y", "sum")) == {"x": 1, "sum": 0}
+
+    run, execution = begun(engine, Place(), {"a": call(_refuses, (to("y"),))})
+    live, error, _ = go(execution).detail
+    assert (type(error), live.writes, live.task.name) == (LookupError, [], "a")
+
+
+@pytest.mark.behavior("go: If a commit raises, the run is as it was before.")
+@pytest.mark.parametrize(
+    ("writes", "kind"),
+    [((to("sum", "refused"),), ValueError), ((to("y"), to("y", 3)), CommitRejected)],
+)
+def test_a_failed_commit_changes_nothing(engine: Engine, writes: Any, kind: Any) -> None:
+    run, execution = begun(engine, Place(), {"a": call(add_one, writes)})
+    before = run.checkpoint(CHECKPOINT_ID, "", None)
+    stop = go(execution)
+    live, error = stop.detail
+    assert (stop.kind, stop.step, type(error)) == (execute.COMMIT_RAISED, 1, kind)
+    assert [channel for channel, _ in live.writes] == [step.channel for step in writes]
+    assert run.checkpoint(CHECKPOINT_ID, "", None) == before
+
+
+@pytest.mark.behavior(
+    "go: Once the running task asked how to start others, it is stopped after it, with the live task."
+)
+def test_a_task_that_asked_for_others_is_the_hosts(engine: Engine) -> None:
+    place = Place()
+
+    def asks(value: int) -> int:
+        CONFIG.get().look()
+        place.calls = []
+        return value
+
+    run, execution = begun(engine, place, {"a": call(asks, (to("y"),))})
+    stop = go(execution)
+    assert (stop.kind, stop.detail.writes) == (execute.FINISHED, [("y", 1)])
+    assert run.read("y") is None
+
+
+def awaited(engine: Engine, afunc: Any, drive: Callable[[Execution, Run], Any]) -> Any:
+    """Run in an event loop, with a node that is awaited."""
+
+    async def main() -> Any:
+        place = Place()
+        place.event_loop = asyncio.get_running_loop()
+        run, execution = begun(engine, place, {"a": call(None, (to("y"),), afunc=afunc)})
+        return await drive(execution, run)
+
+    return asyncio.run(main())
+
+
+@pytest.mark.behavior(
+    "resume: A node or an edge that was awaited goes on as if it had returned the value."
+)
+def test_a_node_is_awaited_by_the_host(engine: Engine) -> None:
+    async def node(value: int) -> int:
+        await asyncio.sleep(0)
+        return value + 1
+
+    async def drive(execution: Execution, run: Run) -> Any:
+        stop = go(execution)
+        assert (stop.kind, stop.step) == (execute.AWAIT, 1)
+        awaitable, context, started = stop.detail
+        assert (started, context[CONFIG].look()) == (None, {"of": "a"})
+        assert run.read("y") is None
+        stop = execution.resume(await awaitable)
+        if stop.kind == execute.TURN:
+            await asyncio.sleep(0)
+            stop = execution.resume(None)
+        return stop.kind, stop.step, run.read("y")
+
+    assert awaited(engine, node, drive) == (execute.PLANNED, 2, 2)
+
+
+@pytest.mark.behavior("give_up: The superstep of the task isn't committed, and may be run again.")
+def test_a_task_under_way_can_be_forgotten(engine: Engine) -> None:
+    async def node(value: int) -> int:
+        return value + 1
+
+    async def drive(execution: Execution, run: Run) -> Any:
+        go(execution).detail[0].close()
+        live = execution.give_up()
+        assert (live.task.name, live.writes, run.read("y")) == ("a", [], None)
+        again = go(execution)
+        again.detail[0].close()
+        execution.give_up()
+        with pytest.raises(RuntimeError, match="waits"):
+            execution.give_up()
+        return again.kind
+
+    assert awaited(engine, node, drive) == execute.AWAIT
