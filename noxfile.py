@@ -45,8 +45,8 @@ TEST_TOOLS = (
 LINTER = "ruff>=0.12"
 TYPE_CHECKER = "mypy>=1.14"
 BUILDER = "maturin>=1.9,<2"
-OLDER_RELEASES = ("1.2.19", "1.2.22")
-"""The lowest LangGraph of the supported range, and one in its middle."""
+OLDER_RELEASES = ("1.2.19", "1.2.20", "1.2.21", "1.2.22", "1.2.23")
+"""Every LangGraph of the supported range but the newest, which the other sessions test."""
 
 
 # --- what there is to build, and what to build it with

@@ -9,7 +9,7 @@ from langgraph_engine.errors import UnsupportedVersionError
 
 __all__ = ["LANGGRAPH_RANGE", "check_langgraph", "installed_version"]
 
-LANGGRAPH_RANGE: Final = ">=1.2.19,<1.3"
+LANGGRAPH_RANGE: Final = ">=1.2.19,<=1.2.24"
 """The tested range, as a PEP 440 specifier. Pre-releases of an excluded release are excluded."""
 
 

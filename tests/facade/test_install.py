@@ -247,7 +247,10 @@ def test_a_replaced_method_of_the_stock_loop_hands_runs_back(monkeypatch):
 
 @pytest.mark.parametrize(
     "version",
-    ["1.1.10", "1.2.0", "1.2.11", "1.2.18", "1.2.19rc1", "1.3.0", "1.3.0rc1", "2.0", "unreadable"],
+    [
+        *("1.1.10", "1.2.0", "1.2.11", "1.2.18", "1.2.19rc1"),
+        *("1.2.25", "1.2.25rc1", "1.2.99", "1.3.0", "1.3.0rc1", "2.0", "unreadable"),
+    ],
 )
 def test_untested_langgraph_is_refused_with_the_range(monkeypatch, version):
     monkeypatch.setattr(versions, "installed_version", lambda distribution: version)
@@ -258,7 +261,9 @@ def test_untested_langgraph_is_refused_with_the_range(monkeypatch, version):
     assert is_stock()
 
 
-@pytest.mark.parametrize("version", ["1.2.19", "1.2.22", "1.2.99", "1.2.30rc1"])
+@pytest.mark.parametrize(
+    "version", ["1.2.19", "1.2.20", "1.2.21", "1.2.22", "1.2.23", "1.2.24", "1.2.24rc1"]
+)
 def test_tested_langgraph_is_accepted(monkeypatch, version):
     monkeypatch.setattr(versions, "installed_version", lambda distribution: version)
     assert versions.check_langgraph() == version

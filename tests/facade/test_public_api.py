@@ -136,7 +136,12 @@ def test_tested_range_is_the_dependency():
     assert f'"langgraph{versions.LANGGRAPH_RANGE}"' in text
 
 
-def test_lowest_release_of_the_range_has_a_list_of_what_passes():
-    releases = HERE.parent / "upstream" / "releases"
-    lowest = re.match(r">=([\d.]+),", versions.LANGGRAPH_RANGE)[1]
-    assert (releases / lowest / "passing-on-stock.txt").exists()
+def test_every_release_of_the_range_but_the_newest_is_tested_as_an_older_one():
+    ends = re.fullmatch(r">=1\.2\.(\d+),<=1\.2\.(\d+)", versions.LANGGRAPH_RANGE)
+    older = [f"1.2.{patch}" for patch in range(int(ends[1]), int(ends[2]))]
+    lists = (HERE.parent / "upstream" / "releases").glob("*/passing-on-stock.txt")
+    assert sorted(path.parent.name for path in lists) == older
+    text = (HERE.parents[1] / "noxfile.py").read_text(encoding="utf-8")
+    assert ast.literal_eval(re.search(r"^OLDER_RELEASES = (.+)$", text, re.MULTILINE)[1]) == tuple(
+        older
+    )
