@@ -19,6 +19,7 @@ from langgraph.types import Command
 
 from langgraph_engine import upstream
 from langgraph_engine.delta import touched_deltas
+from langgraph_engine.planned import task_input, warn_ignored
 from langgraph_engine.protocol import TaskWrites
 from langgraph_engine.restoring import engine_checkpoint, replayed_channels
 from langgraph_engine.saving import SavingLoop, unsaved_id
@@ -128,7 +129,8 @@ class StartingLoop(SavingLoop):
                 self.put_checkpoint({"source": "fork"})
             self.emit("values", lambda: iter((self.run.read(self.output_keys),)))
         elif writes := deque(upstream.map_input(self.input_keys, self.input)):
-            updated = self._take_input(writes, updated)
+            drops = bool(self.previous_versions or input_writes)
+            updated = self._take_input(writes, drops)
         elif upstream.CONFIG_KEY_RESUMING not in conf:
             raise EmptyInputError(f"Received no input for {self.input_keys}")
         if not self.is_nested:
@@ -246,22 +248,37 @@ class StartingLoop(SavingLoop):
         statuses = upstream.read_task_statuses(self.pending_writes).values()
         return {i.id for status in statuses for i in status.pending_interrupts}
 
-    def _take_input(
-        self, writes: deque[tuple[str, Any]], updated: set[str] | None
-    ) -> set[str] | None:
-        """Commit new input; tasks an earlier run left unfinished are dropped."""
+    def _take_input(self, writes: deque[tuple[str, Any]], drops: bool) -> set[str] | None:
+        """Commit new input; tasks an earlier run, or a command, left unfinished are dropped."""
         if self.deltas is not None:
             self.deltas.with_ids(writes)
         committed = [TaskWrites((), upstream.INPUT, writes, ())]
-        if self.previous_versions:
-            dropped = self.run.plan(self.step, self.checkpoint_id, self.namespace, None).tasks
-            committed += [TaskWrites(task.path, task.name, (), task.triggers) for task in dropped]
+        if drops:
+            committed += self._dropped()
         updated = self.commit(committed)
         if self.deltas is not None:
             self.deltas.took_input(self, writes)
         self.updated = updated
         self.put_checkpoint({"source": "input"})
         return updated
+
+    def _dropped(self) -> list[TaskWrites]:
+        """The tasks that new input replaces, as if they had written nothing.
+
+        Raises:
+            Exception: What a node's schema has against its input: LangGraph prepares these tasks as it does others.
+        """
+        tasks, ignored = self.run.plan(self.step, self.checkpoint_id, self.namespace, None)
+        if ignored:
+            warn_ignored(ignored)
+        coerced: dict[Any, Any] = {}
+        for task in tasks:
+            node = self.graph.plans[task.name]
+            scratchpad = None
+            if node.managed:
+                scratchpad = self.task_basis().scratchpad(task.id, task.namespace)
+            task_input(task, node, coerced, self.graph.managed, scratchpad)
+        return [TaskWrites(task.path, task.name, (), task.triggers) for task in tasks]
 
     def _replay_state(self, bound: RunnableConfig | None) -> upstream.ReplayState:
         """From where on subgraphs replay: this checkpoint, or the one a fork was made from."""
