@@ -36,4 +36,6 @@ def steps(env: Env) -> list[Step]:
         ),
         Stream(None, mode="updates", options={"interrupt_after": ["act"]}, thread="2"),
         Invoke({"log": ["new input"]}, thread="2"),
+        Invoke({"log": []}, options={"interrupt_after": "*"}, thread="3"),
+        Stream(None, mode=["updates", "values"], options={"interrupt_after": "*"}, thread="3"),
     ]
