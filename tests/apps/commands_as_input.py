@@ -35,28 +35,33 @@ def build(env: Env) -> Any:
 
 
 def steps(env: Env) -> list[Step]:
+    one_at_a_time = {"max_concurrency": 1}
     both = Command(goto=["c", Send("aside", {"last": "sent"})], update={"log": ["both"]})
     return [
-        Invoke(None),
-        Invoke({}),
-        Stream(Command(update={"last": "changed"}), mode=["updates", "values"]),
+        Invoke(None, config=one_at_a_time),
+        Invoke({}, config=one_at_a_time),
+        Stream(
+            Command(update={"last": "changed"}), mode=["updates", "values"], config=one_at_a_time
+        ),
         State(),
-        Invoke(Command(update={"last": "again"}, resume="yes")),
+        Invoke(Command(update={"last": "again"}, resume="yes"), config=one_at_a_time),
         State(),
-        Invoke({"log": ["begin"]}, thread="2"),
-        Invoke(Command(update={"last": "changed"}, resume="yes"), thread="2"),
+        Invoke({"log": ["begin"]}, thread="2", config=one_at_a_time),
+        Invoke(Command(update={"last": "changed"}, resume="yes"), thread="2", config=one_at_a_time),
         State(thread="2"),
-        Stream(Command(goto="aside"), mode=["updates", "tasks"], thread="2"),
-        Stream(both, mode=["values", "checkpoints"], thread="2"),
-        Invoke(Command(update={"unknown": 1}), thread="2"),
-        Invoke(Command(graph=Command.PARENT, goto="a"), thread="2"),
-        Invoke(Command(goto="nowhere"), thread="2"),
+        Stream(Command(goto="aside"), mode=["updates", "tasks"], thread="2", config=one_at_a_time),
+        Stream(both, mode=["values", "checkpoints"], thread="2", config=one_at_a_time),
+        Invoke(Command(update={"unknown": 1}), thread="2", config=one_at_a_time),
+        Invoke(Command(graph=Command.PARENT, goto="a"), thread="2", config=one_at_a_time),
+        Invoke(Command(goto="nowhere"), thread="2", config=one_at_a_time),
         History(thread="2"),
-        Stream(Command(goto="c"), mode=["values", "checkpoints"], thread="3"),
+        Stream(Command(goto="c"), mode=["values", "checkpoints"], thread="3", config=one_at_a_time),
         History(thread="3"),
-        Stream(both, mode=["values", "checkpoints"], thread="4"),
+        Stream(both, mode=["values", "checkpoints"], thread="4", config=one_at_a_time),
         Invoke(
-            Command(goto="aside", update=[("last", "as pairs"), ("log", ["pairs"])]), thread="5"
+            Command(goto="aside", update=[("last", "as pairs"), ("log", ["pairs"])]),
+            thread="5",
+            config=one_at_a_time,
         ),
         State(thread="5"),
     ]

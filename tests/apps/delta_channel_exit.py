@@ -44,17 +44,18 @@ def build(env: Env) -> Any:
 
 
 def steps(env: Env) -> list[Step]:
-    at_exit = {"durability": "exit"}
+    one_at_a_time = {"max_concurrency": 1}
+    at_exit: Any = {"options": {"durability": "exit"}, "config": one_at_a_time}
     return [
-        Invoke({"lines": ["one"]}, options=at_exit),
-        Invoke({"lines": ["two"], "ask": True}, options=at_exit),
-        Invoke(Command(resume="this", update={"slow": ["told"]}), options=at_exit),
+        Invoke({"lines": ["one"]}, **at_exit),
+        Invoke({"lines": ["two"], "ask": True}, **at_exit),
+        Invoke(Command(resume="this", update={"slow": ["told"]}), **at_exit),
         State(),
-        Invoke({"lines": ["three"], "ask": False, "reset": True}, options=at_exit),
-        Invoke({"lines": ["four"]}, options=at_exit),
+        Invoke({"lines": ["three"], "ask": False, "reset": True}, **at_exit),
+        Invoke({"lines": ["four"]}, **at_exit),
         State(),
         History(),
-        Invoke({"ask": True}, thread="thread-2", options=at_exit),
-        Invoke(Command(resume="that"), thread="thread-2", options=at_exit),
+        Invoke({"ask": True}, thread="thread-2", **at_exit),
+        Invoke(Command(resume="that"), thread="thread-2", **at_exit),
         State(thread="thread-2"),
     ]

@@ -16,7 +16,7 @@ raises = (
 )
 raises_before = {"1.2.20": ("RuntimeError",)}
 
-STRICT = {"configurable": {"__pregel_strict_resume": True}}
+STRICT = {"configurable": {"__pregel_strict_resume": True}, "max_concurrency": 1}
 
 
 class Survey(TypedDict, total=False):

@@ -70,16 +70,17 @@ def delete(env: Env, thread: str) -> Any:
 
 
 def steps(env: Env) -> list[Step]:
+    one_at_a_time = {"max_concurrency": 1}
     return [
-        Invoke({"log": ["begin"]}, thread="1"),
+        Invoke({"log": ["begin"]}, thread="1", config=one_at_a_time),
         Do(function=copy(env, "1", "2")),
         State(subgraphs=True, thread="2"),
-        Invoke(Command(resume="yes"), thread="2"),
+        Invoke(Command(resume="yes"), thread="2", config=one_at_a_time),
         State(subgraphs=True, thread="1"),
         Do(function=delete(env, "1")),
-        Invoke(Command(resume="no"), thread="2"),
+        Invoke(Command(resume="no"), thread="2", config=one_at_a_time),
         History(thread="2"),
         Do(function=copy(env, "2", "1")),
-        Invoke({"log": ["again"]}, thread="1"),
+        Invoke({"log": ["again"]}, thread="1", config=one_at_a_time),
         History(thread="1"),
     ]
