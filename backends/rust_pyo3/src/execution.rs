@@ -204,7 +204,9 @@ impl Execution {
     }
 
     fn under_way(&self) -> MutexGuard<'_, Option<(Position, Flight)>> {
-        self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
+        self.under_way
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn take_flight(&self) -> PyResult<(Position, Flight)> {
@@ -280,7 +282,9 @@ impl Execution {
         let updated = match &at.updated {
             None => None,
             Some(channels) => {
-                let names = channels.iter().map(|id| program.channels[id.index()].bind(py));
+                let names = channels
+                    .iter()
+                    .map(|id| program.channels[id.index()].bind(py));
                 Some(PySet::new(py, names)?)
             }
         };
@@ -333,7 +337,10 @@ impl Execution {
     /// Whether the run goes on, and the node is still to be called as its recipe says.
     fn may_call(&self, py: Python<'_>, recipe: &Recipe) -> PyResult<bool> {
         if let Some(control) = &self.control
-            && control.bind(py).getattr(intern!(py, "drain_requested"))?.is_truthy()?
+            && control
+                .bind(py)
+                .getattr(intern!(py, "drain_requested"))?
+                .is_truthy()?
         {
             return Ok(false);
         }
@@ -467,10 +474,7 @@ impl Execution {
                     }
                 },
                 Stage::Done => return Ok(Flow::Go),
-                Stage::Called(_)
-                | Stage::Recursed
-                | Stage::Answer(..)
-                | Stage::FinalAnswer(_) => {
+                Stage::Called(_) | Stage::Recursed | Stage::Answer(..) | Stage::FinalAnswer(_) => {
                     return Err(PyRuntimeError::new_err("the task waits for something"));
                 }
             }
@@ -491,9 +495,7 @@ impl Execution {
                 flight.stage = Stage::Write(0);
                 Ok(Flow::Go)
             }
-            Stage::Answer(index, asked) => {
-                self.answered(py, flight, index, value, asked.bind(py))
-            }
+            Stage::Answer(index, asked) => self.answered(py, flight, index, value, asked.bind(py)),
             Stage::FinalAnswer(index) => {
                 self.follow(py, flight, index, &value)?;
                 Ok(Flow::Go)
@@ -531,7 +533,9 @@ impl Execution {
     ) -> PyResult<Called<'py>> {
         let Some((function, awaited)) = self.function(bound)? else {
             // Replaced since the superstep was planned, a moment ago.
-            return Err(PyRuntimeError::new_err("the node was replaced while it was called"));
+            return Err(PyRuntimeError::new_err(
+                "the node was replaced while it was called",
+            ));
         };
         let run = intern!(py, "run");
         let value = flight.value.bind(py);
@@ -571,7 +575,9 @@ impl Execution {
         }
         let cancels = || -> PyResult<i64> {
             let asyncio_task = asyncio_task.bind(py);
-            asyncio_task.call_method0(intern!(py, "cancelling"))?.extract()
+            asyncio_task
+                .call_method0(intern!(py, "cancelling"))?
+                .extract()
         };
         let before = cancels()?;
         let send = awaitable.getattr(intern!(py, "send"))?;
@@ -587,7 +593,10 @@ impl Execution {
                     return Ok(Called::Value(value));
                 }
                 let detail = (own, value).into_pyobject(py)?;
-                Ok(Called::Wait(Kind::CancelledItself, detail.into_any().unbind()))
+                Ok(Called::Wait(
+                    Kind::CancelledItself,
+                    detail.into_any().unbind(),
+                ))
             }
             Err(error) => {
                 flight.own_cancels = cancels()? - before;
@@ -809,7 +818,10 @@ impl Execution {
         let mut batch = Batch::new(&program.core);
         if let Some(live) = task.made(py) {
             let writes = live.bind(py).getattr(intern!(py, "writes"))?;
-            program.read_only_writes(PyTuple::new(py, writes.try_iter()?.collect::<PyResult<Vec<_>>>()?)?.as_any(), &mut batch)?;
+            program.read_only_writes(
+                PyTuple::new(py, writes.try_iter()?.collect::<PyResult<Vec<_>>>()?)?.as_any(),
+                &mut batch,
+            )?;
         } else {
             batch.task(PathKey::Text(String::new()), NodeRef::Named(""));
             for (_, target, value) in task.copied(py) {
@@ -856,7 +868,9 @@ impl Execution {
     ) -> PyResult<()> {
         let recipe = Arc::clone(&flight.recipe);
         let Some(Writer::Branch(branch)) = recipe.writers.get(index) else {
-            return Err(PyRuntimeError::new_err("only a conditional edge has an answer"));
+            return Err(PyRuntimeError::new_err(
+                "only a conditional edge has an answer",
+            ));
         };
         flight.stage = Stage::Write(index + 1);
         let known = if answer.is_exact_instance_of::<PyString>() {
@@ -869,7 +883,10 @@ impl Execution {
             None => {
                 let value = flight.value.bind(py);
                 let method = intern!(py, "answered");
-                let found = branch.object.bind(py).call_method1(method, (value, answer))?;
+                let found = branch
+                    .object
+                    .bind(py)
+                    .call_method1(method, (value, answer))?;
                 let (following, writes): (Bound<'_, PyAny>, Bound<'_, PyAny>) = found.extract()?;
                 flight.value = following.unbind();
                 writes
@@ -927,14 +944,30 @@ impl Execution {
     /// An id in the form of a checkpoint's, as the facade makes it for a run that isn't saved.
     fn next_id(&self, py: Python<'_>) -> PyResult<String> {
         let host = &self.executor.get().host;
-        let tick: u64 = host
-            .ticks
-            .call_method0(py, intern!(py, "__next__"))?
-            .extract(py)?;
-        let tick = format!("{tick:015x}");
-        let tail = &host.id_tail;
-        Ok(format!("{}-{}-6{}-{tail}", &tick[..8], &tick[8..12], &tick[12..]))
+        let mut ticks = host.ticks.bind(py).clone();
+        let tick = ticks.next().transpose()?;
+        let tick: u64 = tick.ok_or_else(ids_used_up)?.extract()?;
+        Ok(checkpoint_id(tick, &host.id_tail))
     }
+}
+
+fn ids_used_up() -> PyErr {
+    PyRuntimeError::new_err("there are no more ids for checkpoints")
+}
+
+/// `tttttttt-tttt-6ttt-` with the fifteen last hexadecimal digits of a tick, then the tail.
+fn checkpoint_id(tick: u64, tail: &str) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |place: u32| char::from(DIGITS[(tick >> (4 * place) & 15) as usize]);
+    let mut id = String::with_capacity(19 + tail.len());
+    id.extend((7..15).rev().map(digit));
+    id.push('-');
+    id.extend((3..7).rev().map(digit));
+    id.push_str("-6");
+    id.extend((0..3).rev().map(digit));
+    id.push('-');
+    id.push_str(tail);
+    id
 }
 
 /// What a node returns that surely is no runnable.

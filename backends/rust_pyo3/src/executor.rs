@@ -10,7 +10,7 @@ use pyo3::PyTraverseError;
 use pyo3::gc::PyVisit;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString, PyTuple};
+use pyo3::types::{PyDict, PyIterator, PyString, PyTuple};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// How a graph's nodes are called. Immutable and safe to share between threads.
@@ -30,7 +30,7 @@ pub(crate) struct Host {
     pub(crate) runnable_type: Py<PyAny>,
     pub(crate) skip_write: Py<PyAny>,
     pub(crate) clock: Py<PyAny>,
-    pub(crate) ticks: Py<PyAny>,
+    pub(crate) ticks: Py<PyIterator>,
     pub(crate) id_tail: String,
     pub(crate) note_input_error: Py<PyAny>,
 }
@@ -140,7 +140,7 @@ impl Executor {
                 runnable_type: get("runnable_type")?,
                 skip_write: get("skip_write")?,
                 clock: get("clock")?,
-                ticks: get("ticks")?,
+                ticks: host.getattr("ticks")?.try_iter()?.unbind(),
                 id_tail: host.getattr("id_tail")?.extract()?,
                 note_input_error: get("note_input_error")?,
             },
@@ -173,7 +173,9 @@ impl Recipe {
             let writer = writer?;
             match writer.cast::<PyTuple>() {
                 Ok(steps) => {
-                    let steps = steps.iter().map(|step| Step::read(program, &step, passthrough));
+                    let steps = steps
+                        .iter()
+                        .map(|step| Step::read(program, &step, passthrough));
                     writers.push(Writer::Steps(steps.collect::<PyResult<_>>()?));
                 }
                 Err(_) => match Branch::read(program, &writer)? {
@@ -209,9 +211,11 @@ impl Writer {
                     .iter()
                     .flat_map(|step| [&step.mapper, &step.constant].into_iter().flatten()),
             ),
-            Writer::Branch(branch) => {
-                Box::new([&branch.object, &branch.path].into_iter().chain(&branch.mapper))
-            }
+            Writer::Branch(branch) => Box::new(
+                [&branch.object, &branch.path]
+                    .into_iter()
+                    .chain(&branch.mapper),
+            ),
         }
     }
 }

@@ -446,7 +446,10 @@ impl Program {
     }
 
     /// The channels a plan is told were updated; none at all means it isn't known.
-    pub(crate) fn read_updated(&self, updated: Option<&Bound<'_, PyAny>>) -> PyResult<Option<Vec<ChannelId>>> {
+    pub(crate) fn read_updated(
+        &self,
+        updated: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Option<Vec<ChannelId>>> {
         let Some(updated) = updated else {
             return Ok(None);
         };

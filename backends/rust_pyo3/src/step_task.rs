@@ -98,7 +98,11 @@ impl StepTask {
         let executor = self.executor.get();
         let program: &Program = executor.program.get();
         let objects = &program.nodes[self.node.index()];
-        let value = self.inside().value.as_ref().map(|value| value.clone_ref(py));
+        let value = self
+            .inside()
+            .value
+            .as_ref()
+            .map(|value| value.clone_ref(py));
         let task = Task {
             id: PyString::new(py, self.id.as_str()).unbind(),
             name: objects.name.clone_ref(py),

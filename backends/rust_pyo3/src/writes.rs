@@ -87,7 +87,11 @@ impl Program {
         })
     }
 
-    pub(crate) fn read_writes(&self, writes: &Bound<'_, PyAny>, batch: &mut Batch<'_, Value>) -> PyResult<()> {
+    pub(crate) fn read_writes(
+        &self,
+        writes: &Bound<'_, PyAny>,
+        batch: &mut Batch<'_, Value>,
+    ) -> PyResult<()> {
         for_each(writes, |write| {
             let (name, value) = two(write)?;
             let name = name.cast::<PyString>()?;
