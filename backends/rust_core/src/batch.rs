@@ -14,7 +14,7 @@ pub struct Batch<'p, V> {
     program: &'p Program,
     tasks: SmallVec<[BatchTask; 1]>,
     triggers: Vec<OwnedChannel>,
-    writes: SmallVec<[Write<V>; 4]>,
+    writes: AllWrites<V>,
     unknown: Vec<(u32, String)>,
 }
 
@@ -49,19 +49,22 @@ pub(crate) enum OwnedChannel {
 }
 
 #[derive(Debug)]
-struct Write<V> {
+pub(crate) struct Write<V> {
     task: u32,
-    channel: ChannelId,
+    pub(crate) channel: ChannelId,
     /// `None`: the channel was written, but nothing (an empty list to a topic).
-    written: Option<Written<V>>,
+    pub(crate) written: Option<Written<V>>,
 }
 
-/// A batch in commit order, its writes grouped by channel in the order of the first to each.
+/// All writes of a superstep, in their order.
+pub(crate) type AllWrites<V> = SmallVec<[Write<V>; 4]>;
+
+/// A batch in commit order.
 #[derive(Debug)]
-pub(crate) struct Sorted<V> {
+pub(crate) struct Ordered<V> {
     pub(crate) tasks: SmallVec<[BatchTask; 1]>,
     pub(crate) triggers: Vec<OwnedChannel>,
-    pub(crate) groups: IdMap<ChannelId, Writes<V>>,
+    pub(crate) writes: AllWrites<V>,
     /// Index of the task as it was handed over, and the name.
     pub(crate) unknown: Vec<(usize, String)>,
 }
@@ -166,7 +169,7 @@ impl<'p, V> Batch<'p, V> {
         commit_order(&paths, self.program)
     }
 
-    pub(crate) fn sort(mut self) -> Sorted<V> {
+    pub(crate) fn sort(mut self) -> Ordered<V> {
         if let Some(order) = self.order() {
             let mut place = vec![0; order.len()];
             for (at, &task) in order.iter().enumerate() {
@@ -181,10 +184,10 @@ impl<'p, V> Batch<'p, V> {
             tasks.sort_unstable_by_key(|(place, _)| *place);
             self.tasks = tasks.into_iter().map(|(_, task)| task).collect();
         }
-        Sorted {
+        Ordered {
             tasks: self.tasks,
             triggers: self.triggers,
-            groups: grouped(self.writes),
+            writes: self.writes,
             unknown: self
                 .unknown
                 .into_iter()
@@ -194,7 +197,8 @@ impl<'p, V> Batch<'p, V> {
     }
 }
 
-fn grouped<V>(writes: SmallVec<[Write<V>; 4]>) -> IdMap<ChannelId, Writes<V>> {
+/// Writes grouped by channel, in the order of the first to each.
+pub(crate) fn grouped<V>(writes: AllWrites<V>) -> IdMap<ChannelId, Writes<V>> {
     let mut groups: IdMap<ChannelId, Writes<V>> = IdMap::default();
     for write in writes {
         let group = groups.get_or_insert_with(write.channel, SmallVec::new);
@@ -219,7 +223,7 @@ impl<V> ReadWrites<V> {
     }
 }
 
-impl<V> Sorted<V> {
+impl<V> Ordered<V> {
     /// Whether a superstep passed: a batch without triggers is input, not a step.
     pub(crate) fn step_passed(&self, program: &Program) -> bool {
         self.tasks

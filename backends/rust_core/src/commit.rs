@@ -5,7 +5,7 @@
 //! a commit that fails or is given up leaves the run as it was. A custom channel is changed in place
 //! by its own methods; it is copied before the first, and the copy takes over if the commit fails.
 
-use crate::batch::{Batch, OwnedChannel, OwnedNode, Sorted, Triggers};
+use crate::batch::{Batch, BatchTask, Ordered, OwnedChannel, OwnedNode, Triggers, grouped};
 use crate::channels::{Change, Kind, Refused, State, Update, Writes};
 use crate::dialogue::{Answer, CustomCall, Request, Step, wrong};
 use crate::error::{Error, ErrorKind};
@@ -14,7 +14,7 @@ use crate::names::{ChannelId, Id as _};
 use crate::program::{PanicPoint, Program};
 use crate::run::{NodeRef, Run};
 use crate::versions::{Version, Versions};
-use std::sync::Arc;
+use smallvec::SmallVec;
 
 /// What a commit did.
 #[derive(Debug)]
@@ -31,7 +31,20 @@ pub struct Committed<V> {
 
 /// States a run no longer has.
 #[derive(Debug)]
-pub struct Retired<V>(#[expect(dead_code, reason = "held to be dropped")] Vec<State<V>>);
+pub struct Retired<V>(SmallVec<[State<V>; 2]>);
+
+impl<V> Retired<V> {
+    pub(crate) fn with_capacity(states: usize) -> Self {
+        Retired(SmallVec::with_capacity(states))
+    }
+
+    #[inline]
+    pub(crate) fn extend(&mut self, state: Option<State<V>>) {
+        if let Some(state) = state {
+            self.0.push(state);
+        }
+    }
+}
 
 /// Why a commit failed; the run is as it was before.
 #[derive(Debug)]
@@ -56,7 +69,10 @@ pub type CommitStep<V> = Step<V, Committed<V>>;
 pub(crate) struct Commit<V> {
     version: Version,
     step_passed: bool,
-    sorted: Sorted<V>,
+    tasks: SmallVec<[BatchTask; 1]>,
+    triggers: Vec<OwnedChannel>,
+    groups: IdMap<ChannelId, Writes<V>>,
+    unknown: Vec<(usize, String)>,
     phase: Phase,
     /// The channels this phase goes through, and how far it got.
     queue: Vec<ChannelId>,
@@ -126,19 +142,38 @@ impl<V: Clone> Run<V> {
             }
             None => Version::after(self.highest.as_ref())?,
         };
-        let sorted = batch.sort();
+        let ordered = batch.sort();
         self.program.panic_if_injected(PanicPoint::Commit);
+        match self.written_once(&ordered.writes) {
+            Some(places) => Ok(Step::Done(self.commit_directly(ordered, &places, version))),
+            None => self.begin_asking(ordered, version),
+        }
+    }
+
+    /// Starts a commit that may ask, or be refused.
+    fn begin_asking(
+        &mut self,
+        ordered: Ordered<V>,
+        version: Version,
+    ) -> Result<CommitStep<V>, Refusal<V>> {
+        let step_passed = ordered.step_passed(&self.program);
+        if step_passed {
+            self.states.tidy();
+        }
         let commit = Commit {
             version,
-            step_passed: sorted.step_passed(&self.program),
-            queue: sorted.consumed(&self.program),
+            step_passed,
+            queue: ordered.consumed(&self.program),
             next: 0,
             phase: Phase::Consume,
             staged: IdMap::default(),
             kept: IdMap::default(),
             awaiting: None,
             after_copy: None,
-            sorted,
+            tasks: ordered.tasks,
+            triggers: ordered.triggers,
+            groups: grouped(ordered.writes),
+            unknown: ordered.unknown,
         };
         self.go_on(commit)
     }
@@ -193,22 +228,46 @@ impl<V: Clone> Run<V> {
 
     /// Everything worked: marks what the tasks' nodes have seen, and stores the staged states.
     fn store(&mut self, commit: Commit<V>) -> Committed<V> {
-        let Sorted {
-            tasks,
-            triggers,
-            unknown,
-            ..
-        } = commit.sorted;
-        let program = Arc::clone(&self.program);
+        self.mark_seen(&commit.tasks, &commit.triggers);
+        let mut updated = Vec::new();
+        let mut retired = Retired::with_capacity(commit.staged.len());
+        if !commit.staged.is_empty() {
+            self.highest = Some(commit.version.clone());
+        }
+        for (channel, staged) in commit.staged {
+            if staged.updated {
+                updated.push(channel);
+            }
+            let kind = self.program.kind(channel);
+            let place = self.states.place(channel);
+            self.states
+                .set_version(channel, place, commit.version.clone());
+            match staged.change {
+                Change::Same => {}
+                Change::Emptied => retired.extend(self.states.empty(place)),
+                Change::To(state) => retired.extend(self.states.put(kind, channel, place, state)),
+                Change::More(more) => self.states.extend(kind, channel, place, more),
+            }
+        }
+        Committed {
+            updated,
+            unknown: commit.unknown,
+            retired,
+        }
+    }
+
+    /// Marks what the tasks' nodes have seen: their triggers at their versions so far.
+    pub(crate) fn mark_seen(&mut self, tasks: &[BatchTask], triggers: &[OwnedChannel]) {
         for task in tasks {
             let node = self.intern_node(match &task.node {
                 OwnedNode::Known(id) => NodeRef::Known(*id),
                 OwnedNode::Named(name) => NodeRef::Named(name),
             });
-            let versions = &self.versions;
+            let states = &self.states;
+            let program = &*self.program;
             let seen = self.seen.get_or_insert_with(node, Versions::default);
             let mut mark = |channel: ChannelId| {
-                if let Some(version) = versions.get(channel) {
+                if let Some(version) = states.version(channel) {
                     seen.set(channel, version.clone());
                 }
             };
@@ -232,44 +291,12 @@ impl<V: Clone> Run<V> {
                 }
             }
         }
-        let mut updated = Vec::new();
-        let mut retired = Vec::new();
-        if !commit.staged.is_empty() {
-            self.highest = Some(commit.version.clone());
-        }
-        for (channel, staged) in commit.staged {
-            if staged.updated {
-                updated.push(channel);
-            }
-            self.versions.set(channel, commit.version.clone());
-            match staged.change {
-                Change::Same => {}
-                Change::Emptied => retired.extend(self.empty_channel(channel)),
-                Change::To(state) => retired.extend(self.put(channel, state)),
-                Change::More(more) => self.extend(channel, more),
-            }
-        }
-        Committed {
-            updated,
-            unknown,
-            retired: Retired(retired),
-        }
-    }
-
-    fn extend(&mut self, channel: ChannelId, more: State<V>) {
-        match (self.states.get_mut(&channel), more) {
-            (Some(State::Items(items)), State::Items(more)) => items.extend(more),
-            (Some(State::Packets(packets)), State::Packets(more)) => packets.extend(more),
-            (_, more) => {
-                self.put(channel, more);
-            }
-        }
     }
 }
 
 impl<V: Clone> Commit<V> {
     pub(crate) fn each_value(&self, visit: &mut impl FnMut(&V)) {
-        for (_, group) in self.sorted.groups.iter() {
+        for (_, group) in self.groups.iter() {
             group.iter().for_each(|written| visit(&written.value));
         }
         self.kept.iter().for_each(|(_, copy)| visit(copy));
@@ -285,7 +312,7 @@ impl<V: Clone> Commit<V> {
         loop {
             let request = match self.phase {
                 Phase::Done => return Ok(None),
-                Phase::Update => match self.sorted.groups.at_mut(self.next) {
+                Phase::Update => match self.groups.entry_mut(self.next) {
                     Some((channel, writes)) => {
                         let (channel, writes) = (*channel, std::mem::take(writes));
                         self.next += 1;
@@ -328,7 +355,7 @@ impl<V: Clone> Commit<V> {
                 let staged = &self.staged;
                 let is_updated = |id: &ChannelId| staged.get(*id).is_some_and(|it| it.updated);
                 self.queue
-                    .extend(run.fleeting.iter().filter(|id| !is_updated(id)));
+                    .extend(run.states.fleeting().iter().filter(|id| !is_updated(id)));
                 Phase::Forget
             }
             Phase::Forget if !self.triggers_anything(&run.program) => {
@@ -506,7 +533,7 @@ impl<V: Clone> Commit<V> {
         call: CustomCall<V>,
         awaiting: Awaiting,
     ) -> Option<Request<V>> {
-        let Some(State::Value(object)) = run.states.get(&channel) else {
+        let Some(State::Value(object)) = run.states.get(channel) else {
             return None; // the run was cleared
         };
         if self.kept.get(channel).is_none() {
@@ -548,7 +575,7 @@ impl<V: Clone> Commit<V> {
             Some(Change::To(state)) => Some(state),
             Some(Change::Emptied) => None,
             // More: the run's state is a part of it, enough to know that there is one.
-            Some(Change::Same | Change::More(_)) | None => run.states.get(&channel),
+            Some(Change::Same | Change::More(_)) | None => run.states.get(channel),
         }
     }
 }

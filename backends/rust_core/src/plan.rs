@@ -120,7 +120,7 @@ impl<V: Clone> Run<V> {
             ignored: Vec::new(),
         };
         self.plan_packets(superstep, &mut ids, &mut plan);
-        if self.versions.is_empty() {
+        if self.states.versions().len() == 0 {
             return Ok(plan);
         }
         for id in self.candidates(updated) {
@@ -148,7 +148,7 @@ impl<V: Clone> Run<V> {
         let state = self
             .program
             .tasks
-            .and_then(|channel| self.states.get(&channel));
+            .and_then(|channel| self.states.get(channel));
         let Some(State::Packets(packets)) = state else {
             return;
         };
@@ -188,8 +188,8 @@ impl<V: Clone> Run<V> {
         let Some(updated) = updated.filter(|_| program.knows_triggers) else {
             let woken = self
                 .states
-                .keys()
-                .flat_map(|id| &program.channels[id.index()].wakes);
+                .iter()
+                .flat_map(|(id, _)| &program.channels[id.index()].wakes);
             let mut nodes: SmallVec<[NodeId; 8]> = woken.copied().collect();
             nodes.sort_unstable();
             nodes.dedup();
@@ -220,7 +220,7 @@ impl<V: Clone> Run<V> {
             let Some(seen) = seen else {
                 return Ok(true);
             };
-            if let Some(version) = self.versions.get(trigger) {
+            if let Some(version) = self.states.version(trigger) {
                 match seen.get(trigger) {
                     Some(seen) if !version.is_newer_than(seen)? => {}
                     _ => return Ok(true),
@@ -255,7 +255,7 @@ impl<V: Clone> Run<V> {
         if !self.is_available(channel, dialogue)? {
             return Ok(None);
         }
-        match (self.program.kind(channel), self.states.get(&channel)) {
+        match (self.program.kind(channel), self.states.get(channel)) {
             (Kind::Custom, Some(State::Value(object))) => {
                 let call = CustomCall::Get;
                 let question = || Request::Custom {

@@ -91,6 +91,8 @@ pub struct Program {
     pub(crate) knows_triggers: bool,
     /// Channels that care that nothing else is left to run.
     pub(crate) waiting: Vec<ChannelId>,
+    /// Whether a channel is the host's own.
+    pub(crate) has_custom: bool,
     /// Channels a run can't start without preparing.
     pub(crate) prepared: Vec<ChannelId>,
     /// The topic of packets waiting to run.
@@ -196,6 +198,7 @@ impl Program {
         Ok(Program {
             waiting: which(Kind::waits),
             prepared: which(Kind::prepared),
+            has_custom: !which(|kind| matches!(kind, Kind::Custom)).is_empty(),
             channels,
             nodes,
             channel_ids,

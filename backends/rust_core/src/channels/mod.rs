@@ -253,6 +253,18 @@ impl Kind {
         }
     }
 
+    /// Whether a channel written once holds just what was written, whatever it held.
+    #[inline]
+    pub(crate) fn keeps_what_is_written(&self) -> bool {
+        matches!(
+            self,
+            Kind::LastValue
+                | Kind::AnyValue
+                | Kind::EphemeralValue { .. }
+                | Kind::UntrackedValue { .. }
+        )
+    }
+
     pub(crate) fn update<V: Clone>(
         &self,
         state: Option<&State<V>>,
