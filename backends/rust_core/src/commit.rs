@@ -24,24 +24,37 @@ pub struct Committed<V> {
     /// For each write to a channel that isn't there: the task, counted as they were handed over,
     /// and the name.
     pub unknown: Vec<(usize, String)>,
-    /// The states that were replaced. Dropping them drops the host's values, which is the host's
-    /// business: it may want to let go of the run first.
+    /// The values that were replaced. Dropping them is the host's business: it may want to let go of
+    /// the run first.
     pub retired: Retired<V>,
 }
 
-/// States a run no longer has.
+/// Values a run no longer has.
 #[derive(Debug)]
-pub struct Retired<V>(SmallVec<[State<V>; 2]>);
+pub struct Retired<V>(SmallVec<[V; 4]>);
 
 impl<V> Retired<V> {
-    pub(crate) fn with_capacity(states: usize) -> Self {
-        Retired(SmallVec::with_capacity(states))
+    pub(crate) fn with_capacity(values: usize) -> Self {
+        Retired(SmallVec::with_capacity(values))
     }
 
     #[inline]
-    pub(crate) fn extend(&mut self, state: Option<State<V>>) {
-        if let Some(state) = state {
-            self.0.push(state);
+    pub(crate) fn value(&mut self, value: V) {
+        self.0.push(value);
+    }
+
+    pub(crate) fn values(&mut self, values: impl Iterator<Item = V>) {
+        self.0.extend(values);
+    }
+
+    pub(crate) fn state(&mut self, state: Option<State<V>>) {
+        match state {
+            None | Some(State::Arrived(_)) => {}
+            Some(State::Value(value) | State::Finishing(value, _)) => self.value(value),
+            Some(State::Items(items)) => self.values(items.into_iter()),
+            Some(State::Packets(packets)) => {
+                self.values(packets.into_iter().map(|packet| packet.value));
+            }
         }
     }
 }
@@ -151,7 +164,7 @@ impl<V: Clone> Run<V> {
     }
 
     /// Starts a commit that may ask, or be refused.
-    fn begin_asking(
+    pub(crate) fn begin_asking(
         &mut self,
         ordered: Ordered<V>,
         version: Version,
@@ -160,7 +173,7 @@ impl<V: Clone> Run<V> {
         if step_passed {
             self.states.tidy();
         }
-        let commit = Commit {
+        let commit = Box::new(Commit {
             version,
             step_passed,
             queue: ordered.consumed(&self.program),
@@ -174,7 +187,7 @@ impl<V: Clone> Run<V> {
             triggers: ordered.triggers,
             groups: grouped(ordered.writes),
             unknown: ordered.unknown,
-        };
+        });
         self.go_on(commit)
     }
 
@@ -188,7 +201,7 @@ impl<V: Clone> Run<V> {
                 self.commit = Some(commit);
                 Ok(Step::Ask(request))
             }
-            Ok(None) => self.go_on(*commit),
+            Ok(None) => self.go_on(commit),
             Err(refusal) => {
                 self.undo(*commit);
                 Err(refusal)
@@ -203,15 +216,15 @@ impl<V: Clone> Run<V> {
         self.commit.take().map(|commit| self.undo(*commit))
     }
 
-    fn go_on(&mut self, mut commit: Commit<V>) -> Result<CommitStep<V>, Refusal<V>> {
+    fn go_on(&mut self, mut commit: Box<Commit<V>>) -> Result<CommitStep<V>, Refusal<V>> {
         match commit.advance(self) {
             Ok(Some(request)) => {
-                self.commit = Some(Box::new(commit));
+                self.commit = Some(commit);
                 Ok(Step::Ask(request))
             }
-            Ok(None) => Ok(Step::Done(self.store(commit))),
+            Ok(None) => Ok(Step::Done(self.store(*commit))),
             Err(refusal) => {
-                self.undo(commit);
+                self.undo(*commit);
                 Err(refusal)
             }
         }
@@ -244,8 +257,8 @@ impl<V: Clone> Run<V> {
                 .set_version(channel, place, commit.version.clone());
             match staged.change {
                 Change::Same => {}
-                Change::Emptied => retired.extend(self.states.empty(place)),
-                Change::To(state) => retired.extend(self.states.put(kind, channel, place, state)),
+                Change::Emptied => retired.state(self.states.empty(place)),
+                Change::To(state) => retired.state(self.states.put(kind, channel, place, state)),
                 Change::More(more) => self.states.extend(kind, channel, place, more),
             }
         }

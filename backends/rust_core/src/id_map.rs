@@ -48,8 +48,9 @@ impl<I: Id, T> IdMap<I, T> {
         self.entries.is_empty()
     }
 
+    /// The place of an id in the order.
     #[inline]
-    fn position(&self, id: I) -> Option<usize> {
+    pub(crate) fn position(&self, id: I) -> Option<usize> {
         match &self.places {
             Places::Searched => self
                 .entries
@@ -82,7 +83,7 @@ impl<I: Id, T> IdMap<I, T> {
         &mut self.entries[at].1
     }
 
-    /// The place of an id in the order.
+    /// The place of an id in the order, from now on.
     #[inline]
     pub(crate) fn place_or_insert_with(&mut self, id: I, make: impl FnOnce() -> T) -> usize {
         self.position(id).unwrap_or_else(|| {

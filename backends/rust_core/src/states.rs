@@ -31,6 +31,12 @@ struct Slot<V> {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Place(u32);
 
+impl Place {
+    fn number(at: usize) -> Self {
+        Place(u32::try_from(at).expect("a graph has fewer than 2^32 channels"))
+    }
+}
+
 impl<V> Default for States<V> {
     fn default() -> Self {
         States {
@@ -78,12 +84,24 @@ impl<V> States<V> {
         if at == self.claims.len() {
             self.claims.push(0);
         }
-        Place(u32::try_from(at).expect("a graph has fewer than 2^32 channels"))
+        Place::number(at)
+    }
+
+    /// Where a channel is, if it was ever touched.
+    pub(crate) fn find(&self, channel: ChannelId) -> Option<Place> {
+        let at = self.slots.position(channel)?;
+        Some(Place::number(at))
     }
 
     #[inline]
     pub(crate) fn at(&self, place: Place) -> Option<&State<V>> {
         self.slots.at(place.0 as usize).state.as_ref()
+    }
+
+    /// To change a state in place. (A channel that forgets is given one by `put`.)
+    #[inline]
+    pub(crate) fn at_mut(&mut self, place: Place) -> &mut Option<State<V>> {
+        &mut self.slots.at_mut(place.0 as usize).state
     }
 
     /// Gives a channel, which is of this kind, a state; the one it had is given back.
