@@ -5,7 +5,7 @@ use crate::id_map::IdMap;
 use crate::names::{ChannelId, Id as _, NodeId};
 use crate::program::Program;
 use crate::run::{ChannelRef, NodeRef};
-use crate::task_path::{PathKey, commit_order};
+use crate::task_path::{PathKey, commit_order, in_order};
 use smallvec::SmallVec;
 
 /// One superstep's writes: tasks in any order, each followed by its triggers and its writes.
@@ -16,6 +16,8 @@ pub struct Batch<'p, V> {
     triggers: Vec<OwnedChannel>,
     writes: AllWrites<V>,
     unknown: Vec<(u32, String)>,
+    /// The node that the last packet names; the next one often names the same.
+    addressee: Option<NodeId>,
 }
 
 #[derive(Debug)]
@@ -79,6 +81,7 @@ impl<'p, V> Batch<'p, V> {
             triggers: Vec::new(),
             writes: SmallVec::new(),
             unknown: Vec::new(),
+            addressee: None,
         }
     }
 
@@ -139,11 +142,16 @@ impl<'p, V> Batch<'p, V> {
         self.unknown.push((task, name.to_owned()));
     }
 
-    fn label(&self, channel: ChannelId, label: Option<&str>) -> Label {
-        label.map_or(Label::None, |label| {
-            self.program
-                .kind(channel)
-                .label(Some(label), |name| self.program.node(name))
+    fn label(&mut self, channel: ChannelId, label: Option<&str>) -> Label {
+        let Some(label) = label else {
+            return Label::None;
+        };
+        let (program, addressee) = (self.program, &mut self.addressee);
+        program.kind(channel).label(Some(label), |name| {
+            if addressee.is_none_or(|node| program.node_name(node) != name) {
+                *addressee = program.node(name);
+            }
+            *addressee
         })
     }
 
@@ -162,7 +170,7 @@ impl<'p, V> Batch<'p, V> {
     }
 
     fn order(&self) -> Option<Vec<usize>> {
-        if self.tasks.len() < 2 {
+        if in_order(self.tasks.iter().map(|task| &task.path), self.program) {
             return None;
         }
         let paths: Vec<&PathKey> = self.tasks.iter().map(|task| &task.path).collect();
@@ -240,6 +248,9 @@ impl<V> Ordered<V> {
     /// The channels among the triggers whose kind cares, in the graph's order.
     pub(crate) fn consumed(&self, program: &Program) -> Vec<ChannelId> {
         let mut consumed = Vec::new();
+        if !program.has_consuming {
+            return consumed;
+        }
         let mut note = |channel: ChannelId| {
             if program.owns(channel) && Kind::consumes(program.kind(channel)) {
                 consumed.push(channel);

@@ -271,6 +271,7 @@ impl<V: Clone> Run<V> {
 
     /// Marks what the tasks' nodes have seen: their triggers at their versions so far.
     pub(crate) fn mark_seen(&mut self, tasks: &[BatchTask], triggers: &[OwnedChannel]) {
+        self.seen.reserve(tasks.len());
         for task in tasks {
             let node = self.intern_node(match &task.node {
                 OwnedNode::Known(id) => NodeRef::Known(*id),
@@ -380,10 +381,9 @@ impl<V: Clone> Commit<V> {
     }
 
     fn triggers_anything(&self, program: &Program) -> bool {
-        let may_trigger = |id: ChannelId| program.channels[id.index()].may_trigger.is_some();
         self.staged
             .iter()
-            .any(|(id, staged)| staged.updated && may_trigger(*id))
+            .any(|(id, staged)| staged.updated && program.may_trigger(*id))
     }
 
     fn consume(&mut self, run: &Run<V>, channel: ChannelId) -> Option<Request<V>> {

@@ -8,7 +8,7 @@
 use crate::batch::{AllWrites, Ordered};
 use crate::channels::{Change, Kind, Label, Packet, State, Written, named_barrier, tasks, topic};
 use crate::commit::{Committed, Retired};
-use crate::names::{ChannelId, Id as _};
+use crate::names::ChannelId;
 use crate::run::Run;
 use crate::states::{Place, States};
 use crate::versions::Version;
@@ -96,8 +96,7 @@ impl<V: Clone> Run<V> {
         }
         if step_passed {
             applied.forget();
-            let may_trigger = |id: &ChannelId| program.channels[id.index()].may_trigger.is_some();
-            if !applied.updated.iter().any(may_trigger) {
+            if !applied.updated.iter().any(|id| program.may_trigger(*id)) {
                 for &channel in &program.waiting {
                     applied.finish(program.kind(channel), channel);
                 }

@@ -40,6 +40,11 @@ impl<I, T> Default for IdMap<I, T> {
 }
 
 impl<I: Id, T> IdMap<I, T> {
+    /// Makes room for so many more, at once.
+    pub(crate) fn reserve(&mut self, more: usize) {
+        self.entries.reserve(more);
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
     }

@@ -253,7 +253,7 @@ impl Kind {
     pub(crate) fn label(
         &self,
         label: Option<&str>,
-        node: impl Fn(&str) -> Option<NodeId>,
+        node: impl FnOnce(&str) -> Option<NodeId>,
     ) -> Label {
         match (self, label) {
             (Kind::NamedBarrier(names) | Kind::NamedBarrierAfterFinish(names), Some(name)) => {
