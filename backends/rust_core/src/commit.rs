@@ -8,6 +8,7 @@
 use crate::batch::{Batch, BatchTask, Ordered, OwnedChannel, OwnedNode, Triggers, grouped};
 use crate::channels::{Change, Kind, Refused, State, Update, Writes};
 use crate::dialogue::{Answer, CustomCall, Request, Step, wrong};
+use crate::direct::DirectCommit;
 use crate::error::{Error, ErrorKind};
 use crate::id_map::IdMap;
 use crate::names::{ChannelId, Id as _};
@@ -31,7 +32,7 @@ pub struct Committed<V> {
 
 /// Values a run no longer has.
 #[derive(Debug)]
-pub struct Retired<V>(SmallVec<[V; 4]>);
+pub struct Retired<V>(SmallVec<[V; 2]>);
 
 impl<V> Retired<V> {
     pub(crate) fn with_capacity(values: usize) -> Self {
@@ -77,7 +78,16 @@ impl<V> From<Error> for Refusal<V> {
 /// Where a commit got to: a question to the host, or done.
 pub type CommitStep<V> = Step<V, Committed<V>>;
 
-/// A commit under way.
+/// A commit under way: it waits for an answer.
+#[derive(Debug)]
+pub(crate) enum UnderWay<V> {
+    /// The general one.
+    Staged(Commit<V>),
+    /// One that only folds.
+    Direct(DirectCommit<V>),
+}
+
+/// A commit whose changes are staged.
 #[derive(Debug)]
 pub(crate) struct Commit<V> {
     version: Version,
@@ -158,13 +168,13 @@ impl<V: Clone> Run<V> {
         let ordered = batch.sort();
         self.program.panic_if_injected(PanicPoint::Commit);
         match self.written_once(&ordered.writes) {
-            Some(places) => Ok(Step::Done(self.commit_directly(ordered, &places, version))),
-            None => self.begin_asking(ordered, version),
+            Some(targets) => self.begin_direct(DirectCommit::of(ordered, targets, version)),
+            None => self.begin_staged(ordered, version),
         }
     }
 
-    /// Starts a commit that may ask, or be refused.
-    pub(crate) fn begin_asking(
+    /// Starts a commit that may be refused.
+    pub(crate) fn begin_staged(
         &mut self,
         ordered: Ordered<V>,
         version: Version,
@@ -173,7 +183,7 @@ impl<V: Clone> Run<V> {
         if step_passed {
             self.states.tidy();
         }
-        let commit = Box::new(Commit {
+        let commit = Commit {
             version,
             step_passed,
             queue: ordered.consumed(&self.program),
@@ -187,23 +197,27 @@ impl<V: Clone> Run<V> {
             triggers: ordered.triggers,
             groups: grouped(ordered.writes),
             unknown: ordered.unknown,
-        });
-        self.go_on(commit)
+        };
+        self.go_on(Box::new(UnderWay::Staged(commit)))
     }
 
     /// Goes on with the host's answer to the last question.
     pub fn answer_commit(&mut self, answer: Answer<V>) -> Result<CommitStep<V>, Refusal<V>> {
-        let Some(mut commit) = self.commit.take() else {
+        let Some(mut under_way) = self.commit.take() else {
             return Err(wrong("nothing").into());
         };
-        match commit.take_answer(self, answer) {
+        let taken = match &mut *under_way {
+            UnderWay::Staged(commit) => commit.take_answer(self, answer),
+            UnderWay::Direct(commit) => commit.take_answer(answer).map(|()| None),
+        };
+        match taken {
             Ok(Some(request)) => {
-                self.commit = Some(commit);
+                self.commit = Some(under_way);
                 Ok(Step::Ask(request))
             }
-            Ok(None) => self.go_on(commit),
+            Ok(None) => self.go_on(under_way),
             Err(refusal) => {
-                self.undo(*commit);
+                self.undo(*under_way);
                 Err(refusal)
             }
         }
@@ -213,30 +227,42 @@ impl<V: Clone> Run<V> {
     ///
     /// What it gives back is to be dropped, as with [`Committed::retired`].
     pub fn abort_commit(&mut self) -> impl Sized + use<V> {
-        self.commit.take().map(|commit| self.undo(*commit))
+        self.commit.take().map(|under_way| self.undo(*under_way))
     }
 
-    fn go_on(&mut self, mut commit: Box<Commit<V>>) -> Result<CommitStep<V>, Refusal<V>> {
-        match commit.advance(self) {
+    pub(crate) fn go_on(
+        &mut self,
+        mut under_way: Box<UnderWay<V>>,
+    ) -> Result<CommitStep<V>, Refusal<V>> {
+        let question = match &mut *under_way {
+            UnderWay::Staged(commit) => commit.advance(self),
+            UnderWay::Direct(commit) => Ok(commit.next_fold(self)),
+        };
+        match question {
             Ok(Some(request)) => {
-                self.commit = Some(commit);
+                self.commit = Some(under_way);
                 Ok(Step::Ask(request))
             }
-            Ok(None) => Ok(Step::Done(self.store(*commit))),
+            Ok(None) => Ok(Step::Done(match *under_way {
+                UnderWay::Staged(commit) => self.store(commit),
+                UnderWay::Direct(commit) => self.apply(commit),
+            })),
             Err(refusal) => {
-                self.undo(*commit);
+                self.undo(*under_way);
                 Err(refusal)
             }
         }
     }
 
     /// Puts custom channels back as they were; everything else was only staged.
-    fn undo(&mut self, mut commit: Commit<V>) -> (Commit<V>, Vec<State<V>>) {
-        let mut retired = Vec::new();
-        for (channel, copy) in std::mem::take(&mut commit.kept) {
-            retired.extend(self.put(channel, State::Value(copy)));
+    fn undo(&mut self, mut under_way: UnderWay<V>) -> (UnderWay<V>, Retired<V>) {
+        let mut retired = Retired::with_capacity(0);
+        if let UnderWay::Staged(commit) = &mut under_way {
+            for (channel, copy) in std::mem::take(&mut commit.kept) {
+                retired.state(self.put(channel, State::Value(copy)));
+            }
         }
-        (commit, retired)
+        (under_way, retired)
     }
 
     /// Everything worked: marks what the tasks' nodes have seen, and stores the staged states.
@@ -308,8 +334,17 @@ impl<V: Clone> Run<V> {
     }
 }
 
-impl<V: Clone> Commit<V> {
+impl<V: Clone> UnderWay<V> {
     pub(crate) fn each_value(&self, visit: &mut impl FnMut(&V)) {
+        match self {
+            UnderWay::Staged(commit) => commit.each_value(visit),
+            UnderWay::Direct(commit) => commit.each_value(visit),
+        }
+    }
+}
+
+impl<V: Clone> Commit<V> {
+    fn each_value(&self, visit: &mut impl FnMut(&V)) {
         for (_, group) in self.groups.iter() {
             group.iter().for_each(|written| visit(&written.value));
         }

@@ -1,13 +1,14 @@
-//! A commit that asks nobody and can't be refused: checked as a whole first, then applied in place.
+//! A commit that can't be refused: checked as a whole first, then applied in place.
 //!
-//! That is what most supersteps come to: no channel of the host's own in the graph, no reducer's channel
-//! written, every channel written once, or a topic several times in a row. Nothing has to be staged then.
-//! Any other commit goes through the phases of [`commit`](crate::commit); these are the same ones, and a
-//! test holds the two to it.
+//! That is what most supersteps come to: no channel of the host's own in the graph, and every channel written
+//! once, or several times in a row if that is all the same to it. Nothing has to be staged then: reducers are
+//! asked first, and when all have answered the rest can't fail. Any other commit goes through the phases of
+//! [`commit`](crate::commit); these are the same ones, and a test holds the two to it.
 
 use crate::batch::{AllWrites, Ordered};
 use crate::channels::{Change, Kind, Label, Packet, State, Written, named_barrier, tasks, topic};
-use crate::commit::{Committed, Retired};
+use crate::commit::{CommitStep, Committed, Refusal, Retired, UnderWay};
+use crate::dialogue::{Answer, Request, Step};
 use crate::names::ChannelId;
 use crate::run::Run;
 use crate::states::{Place, States};
@@ -15,31 +16,100 @@ use crate::versions::Version;
 use smallvec::SmallVec;
 
 /// The channels a superstep writes, each once, in the order of the writes.
-pub(crate) type Targets = SmallVec<[Target; 4]>;
+#[derive(Debug, Default)]
+pub(crate) struct Targets {
+    channels: SmallVec<[Target; 4]>,
+    /// Whether a reducer has to be asked.
+    folds: bool,
+}
 
 /// A channel that is written.
 #[derive(Debug)]
-pub(crate) struct Target {
+struct Target {
     channel: ChannelId,
     place: Place,
     /// How many writes in a row are to it.
     writes: u32,
 }
 
+/// A commit that can't be refused.
+#[derive(Debug)]
+pub(crate) struct DirectCommit<V> {
+    ordered: Ordered<V>,
+    targets: Targets,
+    version: Version,
+    /// The next target to look at, and its first write.
+    next: usize,
+    first: usize,
+    /// What reducers answered.
+    folded: Vec<V>,
+}
+
+impl<V: Clone> DirectCommit<V> {
+    /// Of writes that [`Run::written_once`] agreed to.
+    pub(crate) fn of(ordered: Ordered<V>, targets: Targets, version: Version) -> Self {
+        DirectCommit {
+            ordered,
+            targets,
+            version,
+            next: 0,
+            first: 0,
+            folded: Vec::new(),
+        }
+    }
+
+    /// The next question to a reducer, if there is one.
+    pub(crate) fn next_fold(&mut self, run: &Run<V>) -> Option<Request<V>> {
+        while let Some(target) = self.targets.channels.get(self.next) {
+            let end = self.first + target.writes as usize;
+            let writes = &mut self.ordered.writes[self.first..end];
+            (self.next, self.first) = (self.next + 1, end);
+            if matches!(run.program.kind(target.channel), Kind::BinaryOperator) {
+                let written = writes.iter_mut().filter_map(|write| write.written.take());
+                return Some(Request::Fold {
+                    channel: target.channel,
+                    base: match run.states.at(target.place) {
+                        Some(State::Value(value)) => Some(value.clone()),
+                        _ => None,
+                    },
+                    values: written.map(|written| written.value).collect(),
+                });
+            }
+        }
+        None
+    }
+
+    pub(crate) fn take_answer(&mut self, answer: Answer<V>) -> Result<(), Refusal<V>> {
+        self.folded.push(answer.value()?);
+        Ok(())
+    }
+
+    pub(crate) fn each_value(&self, visit: &mut impl FnMut(&V)) {
+        let written = self.ordered.writes.iter();
+        let written = written.filter_map(|write| write.written.as_ref());
+        written.for_each(|written| visit(&written.value));
+        self.folded.iter().for_each(visit);
+    }
+}
+
 impl<V: Clone> Run<V> {
-    /// The channels written, if this can be applied without asking and without being refused.
+    /// The channels written, if this can be applied without being refused.
     pub(crate) fn written_once(&mut self, writes: &AllWrites<V>) -> Option<Targets> {
         let program = &*self.program;
         if program.has_custom {
             return None;
         }
         self.states.claim_anew();
-        let mut targets = Targets::with_capacity(writes.len());
+        let mut targets = Targets {
+            channels: SmallVec::with_capacity(writes.len()),
+            folds: false,
+        };
         for write in writes {
             let written = write.written.as_ref()?;
             let kind = program.kind(write.channel);
             match kind {
-                Kind::BinaryOperator | Kind::Custom => return None,
+                Kind::Custom => return None,
+                Kind::BinaryOperator => targets.folds = true,
                 Kind::NamedBarrier(_) | Kind::NamedBarrierAfterFinish(_)
                     if !matches!(written.label, Label::Index(_)) =>
                 {
@@ -48,15 +118,17 @@ impl<V: Clone> Run<V> {
                 _ => {}
             }
             if let Some(place) = self.states.claim(write.channel) {
-                targets.push(Target {
+                targets.channels.push(Target {
                     channel: write.channel,
                     place,
                     writes: 1,
                 });
                 continue;
             }
-            let last = targets.last_mut()?;
-            if !matches!(kind, Kind::Topic(_) | Kind::Tasks(_)) || last.channel != write.channel {
+            let last = targets.channels.last_mut()?;
+            let takes_several =
+                matches!(kind, Kind::Topic(_) | Kind::Tasks(_) | Kind::BinaryOperator);
+            if !takes_several || last.channel != write.channel {
                 return None;
             }
             last.writes += 1;
@@ -64,34 +136,52 @@ impl<V: Clone> Run<V> {
         Some(targets)
     }
 
-    /// Applies what [`Run::written_once`] agreed to.
-    pub(crate) fn commit_directly(
+    /// Starts a commit that can't be refused.
+    pub(crate) fn begin_direct(
         &mut self,
-        ordered: Ordered<V>,
-        targets: &Targets,
-        version: Version,
-    ) -> Committed<V> {
+        commit: DirectCommit<V>,
+    ) -> Result<CommitStep<V>, Refusal<V>> {
+        if commit.targets.folds {
+            return self.go_on(Box::new(UnderWay::Direct(commit)));
+        }
+        Ok(Step::Done(self.apply(commit)))
+    }
+
+    /// Every reducer has answered: nothing can fail any more.
+    pub(crate) fn apply(&mut self, commit: DirectCommit<V>) -> Committed<V> {
+        let DirectCommit {
+            ordered,
+            targets,
+            version,
+            folded,
+            ..
+        } = commit;
         let consumed = ordered.consumed(&self.program);
         let step_passed = ordered.step_passed(&self.program);
         self.mark_seen(&ordered.tasks, &ordered.triggers);
         let mut applied = Applied {
             states: &mut self.states,
             version,
-            updated: Vec::with_capacity(targets.len()),
-            retired: Retired::with_capacity(targets.len()),
+            updated: Vec::with_capacity(targets.channels.len()),
+            retired: Retired::with_capacity(targets.channels.len()),
             changed: false,
         };
         let program = &*self.program;
         for channel in consumed {
             applied.consume(program.kind(channel), channel);
         }
-        let mut writes = ordered.writes.into_iter();
-        for target in targets {
+        let (mut writes, mut folded) = (ordered.writes.into_iter(), folded.into_iter());
+        for target in targets.channels {
             let kind = program.kind(target.channel);
             let taken = writes.by_ref().take(target.writes as usize);
-            let taken = taken.filter_map(|write| write.written);
-            if applied.take(kind, target, taken) {
-                applied.changed(kind, target.channel, target.place);
+            let mut taken = taken.filter_map(|write| write.written);
+            if matches!(kind, Kind::BinaryOperator) {
+                // Its writes were handed out; what is left of them is passed over.
+                taken.by_ref().for_each(drop);
+                let folded = folded.next().map(Written::plain);
+                applied.take(kind, &target, folded.into_iter());
+            } else {
+                applied.take(kind, &target, taken);
             }
         }
         if step_passed {
@@ -139,9 +229,16 @@ impl<V> Applied<'_, V> {
         }
     }
 
-    /// A written channel takes its writes; says whether it changed.
+    /// A written channel takes its writes.
     #[inline]
-    fn take(
+    fn take(&mut self, kind: &Kind, target: &Target, written: impl Iterator<Item = Written<V>>) {
+        if self.is_changed(kind, target, written) {
+            self.changed(kind, target.channel, target.place);
+        }
+    }
+
+    #[inline]
+    fn is_changed(
         &mut self,
         kind: &Kind,
         target: &Target,
@@ -242,6 +339,7 @@ impl<V> Applied<'_, V> {
 
 #[cfg(test)]
 mod tests {
+    use super::DirectCommit;
     use crate::prelude::*;
     use std::sync::Arc;
 
@@ -258,7 +356,7 @@ mod tests {
         }
     }
 
-    /// Two channels of every kind that needs no host; each node has triggers of its own.
+    /// Two channels of every kind but custom; each node has triggers of its own.
     fn program() -> Arc<Program> {
         let names = || ["a", "b"].map(String::from).to_vec();
         let kinds = [
@@ -270,6 +368,7 @@ mod tests {
             ChannelKind::UntrackedValue { guard: true },
             ChannelKind::Topic { accumulate: false },
             ChannelKind::Topic { accumulate: true },
+            ChannelKind::BinaryOperator,
             ChannelKind::NamedBarrier { names: names() },
             ChannelKind::NamedBarrierAfterFinish { names: names() },
         ];
@@ -303,8 +402,26 @@ mod tests {
     }
 
     fn started(program: &Arc<Program>) -> Run<u32> {
-        let (_, unanswered) = Restore::begin(Arc::clone(program)).requests();
-        unanswered.answer(vec![]).expect("nothing to prepare")
+        let (requests, unanswered) = Restore::begin(Arc::clone(program)).requests();
+        let answers = [Answer::Value(1), Answer::Nothing];
+        assert_eq!(requests.len(), answers.len());
+        unanswered.answer(answers.into()).expect("two reducers")
+    }
+
+    /// Answers questions; gives the commit up if a reducer doesn't like its values.
+    fn answered(
+        run: &mut Run<u32>,
+        mut step: Result<CommitStep<u32>, Refusal<u32>>,
+    ) -> Result<CommitStep<u32>, Refusal<u32>> {
+        while let Ok(Step::Ask(Request::Fold { base, values, .. })) = &step {
+            let sum = base.unwrap_or(0) + values.iter().sum::<u32>();
+            if sum % 9 == 0 {
+                drop(run.abort_commit());
+                return step;
+            }
+            step = run.answer_commit(Answer::Value(sum));
+        }
+        step
     }
 
     /// A superstep's writes: few and, but for now and then, each to another channel.
@@ -316,7 +433,7 @@ mod tests {
             batch.task(PathKey::Pull(node), NodeRef::Known(node));
             match numbers.below(4) {
                 0 => {}
-                1 => batch.trigger(ChannelRef::Known(ChannelId(numbers.below(20) as u32))),
+                1 => batch.trigger(ChannelRef::Known(ChannelId(numbers.below(22) as u32))),
                 _ => batch.own_triggers(),
             }
             for _ in 0..numbers.below(6) {
@@ -330,7 +447,8 @@ mod tests {
                     crate::program::LabelKind::Name => ["a", "b", "c"][numbers.below(41) / 20],
                     _ => ["n0", "n1", "gone"][numbers.below(3)],
                 };
-                let items = matches!(kind, crate::program::LabelKind::Items);
+                let items =
+                    !matches!(kind, crate::program::LabelKind::Name) && numbers.below(2) > 0;
                 for _ in 0..if items { 1 + numbers.below(3) } else { 1 } {
                     batch.write(channel, numbers.below(1_000) as u32, Some(label));
                 }
@@ -375,13 +493,13 @@ mod tests {
                 directly += usize::from(run.written_once(&ordered.writes).is_some());
                 let version = Version::after(run.max_version()).expect("a number");
                 let step = match run.written_once(&ordered.writes) {
-                    Some(targets) => {
-                        Ok(Step::Done(run.commit_directly(ordered, &targets, version)))
-                    }
-                    None => run.begin_asking(ordered, version),
+                    Some(targets) => run.begin_direct(DirectCommit::of(ordered, targets, version)),
+                    None => run.begin_staged(ordered, version),
                 };
+                let step = answered(&mut run, step);
                 let version = Version::after(other.max_version()).expect("a number");
-                let staged = other.begin_asking(batch(&program, &mut numbers.1).sort(), version);
+                let staged = other.begin_staged(batch(&program, &mut numbers.1).sort(), version);
+                let staged = answered(&mut other, staged);
                 assert_eq!(told(&run, step), told(&other, staged), "seed {seed}");
             }
         }

@@ -5,7 +5,7 @@
 //! not what the graph has.
 
 use crate::channels::{Kind, Saved, State};
-use crate::commit::Commit;
+use crate::commit::UnderWay;
 use crate::dialogue::{Answer, CustomCall, Dialogue, Halt, Request, Step, wrong};
 use crate::error::{Error, ErrorKind};
 use crate::id_map::IdMap;
@@ -47,7 +47,7 @@ pub struct Run<V> {
     pub(crate) strange_channels: Strangers,
     pub(crate) strange_nodes: Strangers,
     pub(crate) format: i64,
-    pub(crate) commit: Option<Box<Commit<V>>>,
+    pub(crate) commit: Option<Box<UnderWay<V>>>,
 }
 
 impl<V: Clone> Run<V> {
