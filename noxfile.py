@@ -385,7 +385,7 @@ def core_bench(session: nox.Session) -> None:
         command = ["cargo", "bench", "--locked", "--package", "lge-core", "--bench", "commit", "--"]
         session.run(*command, *quick, env=cargo_environment(), external=True)
     # It reads what Criterion stored.
-    command = ["tests/native/commit_against_stock.py", "--json", "core-bench.json"]
+    command = ["tests/native/commit_against_stock.py", "--json", "bench-core.json"]
     session.run("python", *command, *session.posargs, env=cargo_environment())
 
 

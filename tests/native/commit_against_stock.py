@@ -189,9 +189,7 @@ class Engine:
 
 
 def _kept(checkpoint: Any) -> Any:
-    return {
-        key: checkpoint[key] for key in ("channel_values", "channel_versions", "versions_seen")
-    }
+    return {key: checkpoint[key] for key in ("channel_values", "channel_versions", "versions_seen")}
 
 
 @dataclass(frozen=True)
@@ -203,9 +201,7 @@ class Result:
     times_stock: Mapping[str, float]
 
 
-def measured(
-    case: Case, engines: Sequence[str], rounds: int, clock: Callable[[], float]
-) -> Result:
+def measured(case: Case, engines: Sequence[str], rounds: int, clock: Callable[[], float]) -> Result:
     """Check one case and time it."""
     superstep = Superstep(case)
     stock = Stock(superstep)
@@ -299,9 +295,7 @@ def main() -> int:
     parser.add_argument("--kinds", type=_names, default=[*KINDS], help="a,b; default: all")
     parser.add_argument("--sizes", type=_names, default=[*map(str, SIZES)], help="1,10")
     parser.add_argument("--engines", type=_names, help="a,b; default: those installed")
-    parser.add_argument(
-        "--clock", choices=[*CLOCKS], default="wall", help="cpu: on a busy machine"
-    )
+    parser.add_argument("--clock", choices=[*CLOCKS], default="wall", help="cpu: on a busy machine")
     parser.add_argument("--criterion", type=Path, default=_criterion_folder(), metavar="FOLDER")
     parser.add_argument("--json", type=Path, metavar="FILE", help="where to store the result")
     parser.add_argument("--judge", action="store_true", help="fail if a target is missed")
