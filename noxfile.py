@@ -376,6 +376,20 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session(python=DEFAULT)
+def core_bench(session: nox.Session) -> None:
+    """Commits in the core alone, then on stock and every engine in turn; ``-- --quick --judge``."""
+    need_toolchain_for(session, "rust")
+    install(session)
+    quick = ["--quick"] if "--quick" in session.posargs else []
+    with session.chdir(BACKENDS):
+        command = ["cargo", "bench", "--locked", "--package", "lge-core", "--bench", "commit", "--"]
+        session.run(*command, *quick, env=cargo_environment(), external=True)
+    # It reads what Criterion stored.
+    command = ["tests/native/commit_against_stock.py", "--json", "bench-core.json"]
+    session.run("python", *command, *session.posargs, env=cargo_environment())
+
+
+@nox.session(python=DEFAULT)
 def lint(session: nox.Session) -> None:
     """Style of the Python, and the house rules no linter knows."""
     session.install(LINTER)

@@ -5,7 +5,7 @@ use crate::id_map::IdMap;
 use crate::names::{ChannelId, Id as _, NodeId};
 use crate::program::Program;
 use crate::run::{ChannelRef, NodeRef};
-use crate::task_path::{PathKey, commit_order};
+use crate::task_path::{PathKey, commit_order, in_order};
 use smallvec::SmallVec;
 
 /// One superstep's writes: tasks in any order, each followed by its triggers and its writes.
@@ -14,8 +14,10 @@ pub struct Batch<'p, V> {
     program: &'p Program,
     tasks: SmallVec<[BatchTask; 1]>,
     triggers: Vec<OwnedChannel>,
-    writes: SmallVec<[Write<V>; 4]>,
+    writes: AllWrites<V>,
     unknown: Vec<(u32, String)>,
+    /// The node that the last packet names; the next one often names the same.
+    addressee: Option<NodeId>,
 }
 
 #[derive(Debug)]
@@ -49,19 +51,22 @@ pub(crate) enum OwnedChannel {
 }
 
 #[derive(Debug)]
-struct Write<V> {
+pub(crate) struct Write<V> {
     task: u32,
-    channel: ChannelId,
+    pub(crate) channel: ChannelId,
     /// `None`: the channel was written, but nothing (an empty list to a topic).
-    written: Option<Written<V>>,
+    pub(crate) written: Option<Written<V>>,
 }
 
-/// A batch in commit order, its writes grouped by channel in the order of the first to each.
+/// All writes of a superstep, in their order.
+pub(crate) type AllWrites<V> = SmallVec<[Write<V>; 4]>;
+
+/// A batch in commit order.
 #[derive(Debug)]
-pub(crate) struct Sorted<V> {
+pub(crate) struct Ordered<V> {
     pub(crate) tasks: SmallVec<[BatchTask; 1]>,
     pub(crate) triggers: Vec<OwnedChannel>,
-    pub(crate) groups: IdMap<ChannelId, Writes<V>>,
+    pub(crate) writes: AllWrites<V>,
     /// Index of the task as it was handed over, and the name.
     pub(crate) unknown: Vec<(usize, String)>,
 }
@@ -76,6 +81,7 @@ impl<'p, V> Batch<'p, V> {
             triggers: Vec::new(),
             writes: SmallVec::new(),
             unknown: Vec::new(),
+            addressee: None,
         }
     }
 
@@ -136,11 +142,16 @@ impl<'p, V> Batch<'p, V> {
         self.unknown.push((task, name.to_owned()));
     }
 
-    fn label(&self, channel: ChannelId, label: Option<&str>) -> Label {
-        label.map_or(Label::None, |label| {
-            self.program
-                .kind(channel)
-                .label(Some(label), |name| self.program.node(name))
+    fn label(&mut self, channel: ChannelId, label: Option<&str>) -> Label {
+        let Some(label) = label else {
+            return Label::None;
+        };
+        let (program, addressee) = (self.program, &mut self.addressee);
+        program.kind(channel).label(Some(label), |name| {
+            if addressee.is_none_or(|node| program.node_name(node) != name) {
+                *addressee = program.node(name);
+            }
+            *addressee
         })
     }
 
@@ -159,14 +170,14 @@ impl<'p, V> Batch<'p, V> {
     }
 
     fn order(&self) -> Option<Vec<usize>> {
-        if self.tasks.len() < 2 {
+        if in_order(self.tasks.iter().map(|task| &task.path), self.program) {
             return None;
         }
         let paths: Vec<&PathKey> = self.tasks.iter().map(|task| &task.path).collect();
         commit_order(&paths, self.program)
     }
 
-    pub(crate) fn sort(mut self) -> Sorted<V> {
+    pub(crate) fn sort(mut self) -> Ordered<V> {
         if let Some(order) = self.order() {
             let mut place = vec![0; order.len()];
             for (at, &task) in order.iter().enumerate() {
@@ -181,10 +192,10 @@ impl<'p, V> Batch<'p, V> {
             tasks.sort_unstable_by_key(|(place, _)| *place);
             self.tasks = tasks.into_iter().map(|(_, task)| task).collect();
         }
-        Sorted {
+        Ordered {
             tasks: self.tasks,
             triggers: self.triggers,
-            groups: grouped(self.writes),
+            writes: self.writes,
             unknown: self
                 .unknown
                 .into_iter()
@@ -194,7 +205,8 @@ impl<'p, V> Batch<'p, V> {
     }
 }
 
-fn grouped<V>(writes: SmallVec<[Write<V>; 4]>) -> IdMap<ChannelId, Writes<V>> {
+/// Writes grouped by channel, in the order of the first to each.
+pub(crate) fn grouped<V>(writes: AllWrites<V>) -> IdMap<ChannelId, Writes<V>> {
     let mut groups: IdMap<ChannelId, Writes<V>> = IdMap::default();
     for write in writes {
         let group = groups.get_or_insert_with(write.channel, SmallVec::new);
@@ -219,7 +231,7 @@ impl<V> ReadWrites<V> {
     }
 }
 
-impl<V> Sorted<V> {
+impl<V> Ordered<V> {
     /// Whether a superstep passed: a batch without triggers is input, not a step.
     pub(crate) fn step_passed(&self, program: &Program) -> bool {
         self.tasks
@@ -236,6 +248,9 @@ impl<V> Sorted<V> {
     /// The channels among the triggers whose kind cares, in the graph's order.
     pub(crate) fn consumed(&self, program: &Program) -> Vec<ChannelId> {
         let mut consumed = Vec::new();
+        if !program.has_consuming {
+            return consumed;
+        }
         let mut note = |channel: ChannelId| {
             if program.owns(channel) && Kind::consumes(program.kind(channel)) {
                 consumed.push(channel);

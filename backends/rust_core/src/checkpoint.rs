@@ -18,9 +18,9 @@ impl<V: Clone> Run<V> {
         dialogue: &mut Dialogue<V>,
     ) -> Looked<V, Vec<(ChannelId, Saved<V>)>> {
         let owned = self
-            .versions
-            .iter()
-            .map(|(id, _)| *id)
+            .states
+            .versions()
+            .map(|(id, _)| id)
             .filter(|id| self.program.owns(*id));
         let mut channels: Vec<ChannelId> = owned.collect();
         channels.sort_unstable();
@@ -37,7 +37,7 @@ impl<V: Clone> Run<V> {
 
     /// Every channel that has a version, in the order they got their first.
     pub fn channel_versions(&self) -> impl ExactSizeIterator<Item = (ChannelId, &Version)> {
-        self.versions.iter().map(|(id, version)| (*id, version))
+        self.states.versions()
     }
 
     /// The versions each node has seen, in the order nodes first ran.
@@ -55,7 +55,7 @@ impl<V: Clone> Run<V> {
         channel: ChannelId,
         dialogue: &mut Dialogue<V>,
     ) -> Result<Option<Saved<V>>, Halt> {
-        match (self.program.kind(channel), self.states.get(&channel)) {
+        match (self.program.kind(channel), self.states.get(channel)) {
             (Kind::Custom, Some(State::Value(object))) => {
                 let call = CustomCall::Checkpoint;
                 let question = || Request::Custom {

@@ -5,16 +5,17 @@
 //! a commit that fails or is given up leaves the run as it was. A custom channel is changed in place
 //! by its own methods; it is copied before the first, and the copy takes over if the commit fails.
 
-use crate::batch::{Batch, OwnedChannel, OwnedNode, Sorted, Triggers};
+use crate::batch::{Batch, BatchTask, Ordered, OwnedChannel, OwnedNode, Triggers, grouped};
 use crate::channels::{Change, Kind, Refused, State, Update, Writes};
 use crate::dialogue::{Answer, CustomCall, Request, Step, wrong};
+use crate::direct::DirectCommit;
 use crate::error::{Error, ErrorKind};
 use crate::id_map::IdMap;
 use crate::names::{ChannelId, Id as _};
 use crate::program::{PanicPoint, Program};
 use crate::run::{NodeRef, Run};
 use crate::versions::{Version, Versions};
-use std::sync::Arc;
+use smallvec::SmallVec;
 
 /// What a commit did.
 #[derive(Debug)]
@@ -24,14 +25,40 @@ pub struct Committed<V> {
     /// For each write to a channel that isn't there: the task, counted as they were handed over,
     /// and the name.
     pub unknown: Vec<(usize, String)>,
-    /// The states that were replaced. Dropping them drops the host's values, which is the host's
-    /// business: it may want to let go of the run first.
+    /// The values that were replaced. Dropping them is the host's business: it may want to let go of
+    /// the run first.
     pub retired: Retired<V>,
 }
 
-/// States a run no longer has.
+/// Values a run no longer has.
 #[derive(Debug)]
-pub struct Retired<V>(#[expect(dead_code, reason = "held to be dropped")] Vec<State<V>>);
+pub struct Retired<V>(SmallVec<[V; 2]>);
+
+impl<V> Retired<V> {
+    pub(crate) fn with_capacity(values: usize) -> Self {
+        Retired(SmallVec::with_capacity(values))
+    }
+
+    #[inline]
+    pub(crate) fn value(&mut self, value: V) {
+        self.0.push(value);
+    }
+
+    pub(crate) fn values(&mut self, values: impl Iterator<Item = V>) {
+        self.0.extend(values);
+    }
+
+    pub(crate) fn state(&mut self, state: Option<State<V>>) {
+        match state {
+            None | Some(State::Arrived(_)) => {}
+            Some(State::Value(value) | State::Finishing(value, _)) => self.value(value),
+            Some(State::Items(items)) => self.values(items.into_iter()),
+            Some(State::Packets(packets)) => {
+                self.values(packets.into_iter().map(|packet| packet.value));
+            }
+        }
+    }
+}
 
 /// Why a commit failed; the run is as it was before.
 #[derive(Debug)]
@@ -51,12 +78,24 @@ impl<V> From<Error> for Refusal<V> {
 /// Where a commit got to: a question to the host, or done.
 pub type CommitStep<V> = Step<V, Committed<V>>;
 
-/// A commit under way.
+/// A commit under way: it waits for an answer.
+#[derive(Debug)]
+pub(crate) enum UnderWay<V> {
+    /// The general one.
+    Staged(Commit<V>),
+    /// One that only folds.
+    Direct(DirectCommit<V>),
+}
+
+/// A commit whose changes are staged.
 #[derive(Debug)]
 pub(crate) struct Commit<V> {
     version: Version,
     step_passed: bool,
-    sorted: Sorted<V>,
+    tasks: SmallVec<[BatchTask; 1]>,
+    triggers: Vec<OwnedChannel>,
+    groups: IdMap<ChannelId, Writes<V>>,
+    unknown: Vec<(usize, String)>,
     phase: Phase,
     /// The channels this phase goes through, and how far it got.
     queue: Vec<ChannelId>,
@@ -126,36 +165,59 @@ impl<V: Clone> Run<V> {
             }
             None => Version::after(self.highest.as_ref())?,
         };
-        let sorted = batch.sort();
+        let ordered = batch.sort();
         self.program.panic_if_injected(PanicPoint::Commit);
+        match self.written_once(&ordered.writes) {
+            Some(targets) => self.begin_direct(DirectCommit::of(ordered, targets, version)),
+            None => self.begin_staged(ordered, version),
+        }
+    }
+
+    /// Starts a commit that may be refused.
+    pub(crate) fn begin_staged(
+        &mut self,
+        ordered: Ordered<V>,
+        version: Version,
+    ) -> Result<CommitStep<V>, Refusal<V>> {
+        let step_passed = ordered.step_passed(&self.program);
+        if step_passed {
+            self.states.tidy();
+        }
         let commit = Commit {
             version,
-            step_passed: sorted.step_passed(&self.program),
-            queue: sorted.consumed(&self.program),
+            step_passed,
+            queue: ordered.consumed(&self.program),
             next: 0,
             phase: Phase::Consume,
             staged: IdMap::default(),
             kept: IdMap::default(),
             awaiting: None,
             after_copy: None,
-            sorted,
+            tasks: ordered.tasks,
+            triggers: ordered.triggers,
+            groups: grouped(ordered.writes),
+            unknown: ordered.unknown,
         };
-        self.go_on(commit)
+        self.go_on(Box::new(UnderWay::Staged(commit)))
     }
 
     /// Goes on with the host's answer to the last question.
     pub fn answer_commit(&mut self, answer: Answer<V>) -> Result<CommitStep<V>, Refusal<V>> {
-        let Some(mut commit) = self.commit.take() else {
+        let Some(mut under_way) = self.commit.take() else {
             return Err(wrong("nothing").into());
         };
-        match commit.take_answer(self, answer) {
+        let taken = match &mut *under_way {
+            UnderWay::Staged(commit) => commit.take_answer(self, answer),
+            UnderWay::Direct(commit) => commit.take_answer(answer).map(|()| None),
+        };
+        match taken {
             Ok(Some(request)) => {
-                self.commit = Some(commit);
+                self.commit = Some(under_way);
                 Ok(Step::Ask(request))
             }
-            Ok(None) => self.go_on(*commit),
+            Ok(None) => self.go_on(under_way),
             Err(refusal) => {
-                self.undo(*commit);
+                self.undo(*under_way);
                 Err(refusal)
             }
         }
@@ -165,50 +227,87 @@ impl<V: Clone> Run<V> {
     ///
     /// What it gives back is to be dropped, as with [`Committed::retired`].
     pub fn abort_commit(&mut self) -> impl Sized + use<V> {
-        self.commit.take().map(|commit| self.undo(*commit))
+        self.commit.take().map(|under_way| self.undo(*under_way))
     }
 
-    fn go_on(&mut self, mut commit: Commit<V>) -> Result<CommitStep<V>, Refusal<V>> {
-        match commit.advance(self) {
+    pub(crate) fn go_on(
+        &mut self,
+        mut under_way: Box<UnderWay<V>>,
+    ) -> Result<CommitStep<V>, Refusal<V>> {
+        let question = match &mut *under_way {
+            UnderWay::Staged(commit) => commit.advance(self),
+            UnderWay::Direct(commit) => Ok(commit.next_fold(self)),
+        };
+        match question {
             Ok(Some(request)) => {
-                self.commit = Some(Box::new(commit));
+                self.commit = Some(under_way);
                 Ok(Step::Ask(request))
             }
-            Ok(None) => Ok(Step::Done(self.store(commit))),
+            Ok(None) => Ok(Step::Done(match *under_way {
+                UnderWay::Staged(commit) => self.store(commit),
+                UnderWay::Direct(commit) => self.apply(commit),
+            })),
             Err(refusal) => {
-                self.undo(commit);
+                self.undo(*under_way);
                 Err(refusal)
             }
         }
     }
 
     /// Puts custom channels back as they were; everything else was only staged.
-    fn undo(&mut self, mut commit: Commit<V>) -> (Commit<V>, Vec<State<V>>) {
-        let mut retired = Vec::new();
-        for (channel, copy) in std::mem::take(&mut commit.kept) {
-            retired.extend(self.put(channel, State::Value(copy)));
+    fn undo(&mut self, mut under_way: UnderWay<V>) -> (UnderWay<V>, Retired<V>) {
+        let mut retired = Retired::with_capacity(0);
+        if let UnderWay::Staged(commit) = &mut under_way {
+            for (channel, copy) in std::mem::take(&mut commit.kept) {
+                retired.state(self.put(channel, State::Value(copy)));
+            }
         }
-        (commit, retired)
+        (under_way, retired)
     }
 
     /// Everything worked: marks what the tasks' nodes have seen, and stores the staged states.
     fn store(&mut self, commit: Commit<V>) -> Committed<V> {
-        let Sorted {
-            tasks,
-            triggers,
-            unknown,
-            ..
-        } = commit.sorted;
-        let program = Arc::clone(&self.program);
+        self.mark_seen(&commit.tasks, &commit.triggers);
+        let mut updated = Vec::new();
+        let mut retired = Retired::with_capacity(commit.staged.len());
+        if !commit.staged.is_empty() {
+            self.highest = Some(commit.version.clone());
+        }
+        for (channel, staged) in commit.staged {
+            if staged.updated {
+                updated.push(channel);
+            }
+            let kind = self.program.kind(channel);
+            let place = self.states.place(channel);
+            self.states
+                .set_version(channel, place, commit.version.clone());
+            match staged.change {
+                Change::Same => {}
+                Change::Emptied => retired.state(self.states.empty(place)),
+                Change::To(state) => retired.state(self.states.put(kind, channel, place, state)),
+                Change::More(more) => self.states.extend(kind, channel, place, more),
+            }
+        }
+        Committed {
+            updated,
+            unknown: commit.unknown,
+            retired,
+        }
+    }
+
+    /// Marks what the tasks' nodes have seen: their triggers at their versions so far.
+    pub(crate) fn mark_seen(&mut self, tasks: &[BatchTask], triggers: &[OwnedChannel]) {
+        self.seen.reserve(tasks.len());
         for task in tasks {
             let node = self.intern_node(match &task.node {
                 OwnedNode::Known(id) => NodeRef::Known(*id),
                 OwnedNode::Named(name) => NodeRef::Named(name),
             });
-            let versions = &self.versions;
+            let states = &self.states;
+            let program = &*self.program;
             let seen = self.seen.get_or_insert_with(node, Versions::default);
             let mut mark = |channel: ChannelId| {
-                if let Some(version) = versions.get(channel) {
+                if let Some(version) = states.version(channel) {
                     seen.set(channel, version.clone());
                 }
             };
@@ -232,44 +331,21 @@ impl<V: Clone> Run<V> {
                 }
             }
         }
-        let mut updated = Vec::new();
-        let mut retired = Vec::new();
-        if !commit.staged.is_empty() {
-            self.highest = Some(commit.version.clone());
-        }
-        for (channel, staged) in commit.staged {
-            if staged.updated {
-                updated.push(channel);
-            }
-            self.versions.set(channel, commit.version.clone());
-            match staged.change {
-                Change::Same => {}
-                Change::Emptied => retired.extend(self.empty_channel(channel)),
-                Change::To(state) => retired.extend(self.put(channel, state)),
-                Change::More(more) => self.extend(channel, more),
-            }
-        }
-        Committed {
-            updated,
-            unknown,
-            retired: Retired(retired),
-        }
     }
+}
 
-    fn extend(&mut self, channel: ChannelId, more: State<V>) {
-        match (self.states.get_mut(&channel), more) {
-            (Some(State::Items(items)), State::Items(more)) => items.extend(more),
-            (Some(State::Packets(packets)), State::Packets(more)) => packets.extend(more),
-            (_, more) => {
-                self.put(channel, more);
-            }
+impl<V: Clone> UnderWay<V> {
+    pub(crate) fn each_value(&self, visit: &mut impl FnMut(&V)) {
+        match self {
+            UnderWay::Staged(commit) => commit.each_value(visit),
+            UnderWay::Direct(commit) => commit.each_value(visit),
         }
     }
 }
 
 impl<V: Clone> Commit<V> {
-    pub(crate) fn each_value(&self, visit: &mut impl FnMut(&V)) {
-        for (_, group) in self.sorted.groups.iter() {
+    fn each_value(&self, visit: &mut impl FnMut(&V)) {
+        for (_, group) in self.groups.iter() {
             group.iter().for_each(|written| visit(&written.value));
         }
         self.kept.iter().for_each(|(_, copy)| visit(copy));
@@ -285,7 +361,7 @@ impl<V: Clone> Commit<V> {
         loop {
             let request = match self.phase {
                 Phase::Done => return Ok(None),
-                Phase::Update => match self.sorted.groups.at_mut(self.next) {
+                Phase::Update => match self.groups.entry_mut(self.next) {
                     Some((channel, writes)) => {
                         let (channel, writes) = (*channel, std::mem::take(writes));
                         self.next += 1;
@@ -328,7 +404,7 @@ impl<V: Clone> Commit<V> {
                 let staged = &self.staged;
                 let is_updated = |id: &ChannelId| staged.get(*id).is_some_and(|it| it.updated);
                 self.queue
-                    .extend(run.fleeting.iter().filter(|id| !is_updated(id)));
+                    .extend(run.states.fleeting().iter().filter(|id| !is_updated(id)));
                 Phase::Forget
             }
             Phase::Forget if !self.triggers_anything(&run.program) => {
@@ -340,10 +416,9 @@ impl<V: Clone> Commit<V> {
     }
 
     fn triggers_anything(&self, program: &Program) -> bool {
-        let may_trigger = |id: ChannelId| program.channels[id.index()].may_trigger.is_some();
         self.staged
             .iter()
-            .any(|(id, staged)| staged.updated && may_trigger(*id))
+            .any(|(id, staged)| staged.updated && program.may_trigger(*id))
     }
 
     fn consume(&mut self, run: &Run<V>, channel: ChannelId) -> Option<Request<V>> {
@@ -506,7 +581,7 @@ impl<V: Clone> Commit<V> {
         call: CustomCall<V>,
         awaiting: Awaiting,
     ) -> Option<Request<V>> {
-        let Some(State::Value(object)) = run.states.get(&channel) else {
+        let Some(State::Value(object)) = run.states.get(channel) else {
             return None; // the run was cleared
         };
         if self.kept.get(channel).is_none() {
@@ -548,7 +623,7 @@ impl<V: Clone> Commit<V> {
             Some(Change::To(state)) => Some(state),
             Some(Change::Emptied) => None,
             // More: the run's state is a part of it, enough to know that there is one.
-            Some(Change::Same | Change::More(_)) | None => run.states.get(&channel),
+            Some(Change::Same | Change::More(_)) | None => run.states.get(channel),
         }
     }
 }

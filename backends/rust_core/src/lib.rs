@@ -36,7 +36,8 @@
 //!
 //! 1. [`graph`] and [`program`]: what is compiled, and what that prepares.
 //! 2. [`channels`]: what a channel does with its writes; one file per kind.
-//! 3. [`run`], [`plan`], [`batch`] and [`commit`]: one invocation, superstep by superstep.
+//! 3. [`run`], [`plan`], [`batch`] and [`commit`]: one invocation, superstep by superstep. (`direct`: a commit
+//!    nobody has to be asked about.)
 //! 4. [`dialogue`]: how the core asks the host.
 //! 5. [`read`] and [`checkpoint`]: looking without changing.
 //! 6. [`versions`], [`task_path`], [`task_id`], [`names`]: the small types under all of it.
@@ -51,6 +52,7 @@ pub mod channels;
 pub mod checkpoint;
 pub mod commit;
 pub mod dialogue;
+mod direct;
 pub mod error;
 pub mod graph;
 mod id_map;
@@ -60,6 +62,7 @@ pub mod plan;
 pub mod program;
 pub mod read;
 pub mod run;
+mod states;
 pub mod task_id;
 pub mod task_path;
 pub mod versions;

@@ -95,15 +95,13 @@ impl<V: Clone> Run<V> {
         parts: &[&str],
         superstep: Superstep<'_>,
     ) -> Result<(TaskId, String), Error> {
-        let mut ids = TaskIds::of(superstep.checkpoint_id, self.format)?;
+        let ids = TaskIds::of(superstep.checkpoint_id, self.format)?;
         let own = Own::of(superstep, name);
+        let head = own.head();
+        let tail = [name.as_bytes(), PUSH.as_bytes()];
         let parts = parts.iter().map(|part| part.as_bytes());
-        let id = ids.make(
-            own.head()
-                .into_iter()
-                .chain([name.as_bytes(), PUSH.as_bytes()])
-                .chain(parts),
-        );
+        let all: SmallVec<[&[u8]; 16]> = head.into_iter().chain(tail).chain(parts).collect();
+        let id = ids.make(&all);
         Ok((id, own.namespace(id)))
     }
 
@@ -114,23 +112,26 @@ impl<V: Clone> Run<V> {
         dialogue: &mut Dialogue<V>,
     ) -> Result<Plan<V>, Halt> {
         let program = &*self.program;
-        let mut ids = TaskIds::of(superstep.checkpoint_id, self.format)?;
+        let ids = TaskIds::of(superstep.checkpoint_id, self.format)?;
         let mut plan = Plan {
             tasks: Vec::new(),
             ignored: Vec::new(),
         };
-        self.plan_packets(superstep, &mut ids, &mut plan);
-        if self.versions.is_empty() {
+        self.plan_packets(superstep, &ids, &mut plan);
+        if self.states.versions().len() == 0 {
             return Ok(plan);
         }
-        for id in self.candidates(updated) {
+        let candidates = self.candidates(updated);
+        plan.tasks.reserve_exact(candidates.len());
+        for id in candidates {
             let node = &program.nodes[id.index()];
             if !node.runs || !self.is_triggered(id, node, dialogue)? {
                 continue;
             }
             if let Some(input) = self.input(node, dialogue)? {
                 let own = Own::of(superstep, &node.name);
-                let task = ids.make(own.head().into_iter().chain([&*node.pull_tail]));
+                let [namespace, bar, name, step] = own.head();
+                let task = ids.make(&[namespace, bar, name, step, &node.pull_tail]);
                 let namespace = own.namespace(task);
                 plan.tasks.push(Task {
                     id: task,
@@ -144,11 +145,11 @@ impl<V: Clone> Run<V> {
         Ok(plan)
     }
 
-    fn plan_packets(&self, superstep: Superstep<'_>, ids: &mut TaskIds, plan: &mut Plan<V>) {
+    fn plan_packets(&self, superstep: Superstep<'_>, ids: &TaskIds, plan: &mut Plan<V>) {
         let state = self
             .program
             .tasks
-            .and_then(|channel| self.states.get(&channel));
+            .and_then(|channel| self.states.get(channel));
         let Some(State::Packets(packets)) = state else {
             return;
         };
@@ -165,11 +166,9 @@ impl<V: Clone> Run<V> {
             if node.runs {
                 let own = Own::of(superstep, &node.name);
                 let digits = Digits::of(index as i64);
-                let task = ids.make(
-                    own.head()
-                        .into_iter()
-                        .chain([&*node.push_tail, digits.bytes()]),
-                );
+                let [namespace, bar, name, step] = own.head();
+                let tail = &*node.push_tail;
+                let task = ids.make(&[namespace, bar, name, step, tail, digits.bytes()]);
                 plan.tasks.push(Task {
                     id: task,
                     node: id,
@@ -188,8 +187,8 @@ impl<V: Clone> Run<V> {
         let Some(updated) = updated.filter(|_| program.knows_triggers) else {
             let woken = self
                 .states
-                .keys()
-                .flat_map(|id| &program.channels[id.index()].wakes);
+                .iter()
+                .flat_map(|(id, _)| &program.channels[id.index()].wakes);
             let mut nodes: SmallVec<[NodeId; 8]> = woken.copied().collect();
             nodes.sort_unstable();
             nodes.dedup();
@@ -220,7 +219,7 @@ impl<V: Clone> Run<V> {
             let Some(seen) = seen else {
                 return Ok(true);
             };
-            if let Some(version) = self.versions.get(trigger) {
+            if let Some(version) = self.states.version(trigger) {
                 match seen.get(trigger) {
                     Some(seen) if !version.is_newer_than(seen)? => {}
                     _ => return Ok(true),
@@ -255,7 +254,7 @@ impl<V: Clone> Run<V> {
         if !self.is_available(channel, dialogue)? {
             return Ok(None);
         }
-        match (self.program.kind(channel), self.states.get(&channel)) {
+        match (self.program.kind(channel), self.states.get(channel)) {
             (Kind::Custom, Some(State::Value(object))) => {
                 let call = CustomCall::Get;
                 let question = || Request::Custom {

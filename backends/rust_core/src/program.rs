@@ -35,7 +35,6 @@ pub enum Target {
 #[derive(Debug)]
 pub(crate) struct Channel {
     pub(crate) name: Box<str>,
-    pub(crate) kind: Kind,
     /// The nodes the graph says it may trigger; `None` if the graph says nothing about it.
     pub(crate) may_trigger: Option<Box<[NodeId]>>,
     /// The nodes that have it among their triggers.
@@ -57,8 +56,6 @@ pub(crate) struct Node {
     pub(crate) sorted_triggers: Box<[ChannelId]>,
     pub(crate) input: Input,
     pub(crate) runs: bool,
-    /// Its place when nodes are sorted by name.
-    pub(crate) rank: u32,
     /// What a triggered task's id hashes after the step: name, `PULL`, sorted triggers.
     pub(crate) pull_tail: Box<[u8]>,
     /// What a packet task's id hashes between step and index: name, `PUSH`.
@@ -85,12 +82,23 @@ pub enum PanicPoint {
 pub struct Program {
     pub(crate) channels: Vec<Channel>,
     pub(crate) nodes: Vec<Node>,
+    // What every write and every task needs lies close together.
+    /// Each channel's kind.
+    kinds: Vec<Kind>,
+    /// Whether the graph says anything about what each channel may trigger.
+    triggering: Vec<bool>,
+    /// Each node's place when nodes are sorted by name.
+    ranks: Vec<u32>,
     channel_ids: FxHashMap<Box<str>, ChannelId>,
     node_ids: FxHashMap<Box<str>, NodeId>,
     /// Whether the graph says which channels may trigger which nodes.
     pub(crate) knows_triggers: bool,
     /// Channels that care that nothing else is left to run.
     pub(crate) waiting: Vec<ChannelId>,
+    /// Whether a channel is the host's own.
+    pub(crate) has_custom: bool,
+    /// Whether a channel cares that a task was triggered by it.
+    pub(crate) has_consuming: bool,
     /// Channels a run can't start without preparing.
     pub(crate) prepared: Vec<ChannelId>,
     /// The topic of packets waiting to run.
@@ -103,6 +111,7 @@ impl Program {
     pub fn compile(graph: Graph) -> Result<Self, Error> {
         let mut channel_ids = FxHashMap::default();
         let mut channels = Vec::with_capacity(graph.channels.len());
+        let mut kinds = Vec::with_capacity(graph.channels.len());
         let mut tasks = None;
         for (index, spec) in graph.channels.into_iter().enumerate() {
             let id = ChannelId::from_index(index);
@@ -116,9 +125,9 @@ impl Program {
                     "channel '{name}' is a second one of kind 'tasks'"
                 )));
             }
+            kinds.push(kind);
             channels.push(Channel {
                 name,
-                kind,
                 may_trigger: None,
                 wakes: Vec::new(),
             });
@@ -170,11 +179,8 @@ impl Program {
                 sorted_triggers,
                 input,
                 runs: spec.runs,
-                rank: 0,
             });
         }
-        rank_by_name(&mut nodes);
-
         let knows_triggers = !graph.trigger_to_nodes.is_empty();
         for (channel, names) in graph.trigger_to_nodes {
             if let Some(id) = channel_ids.get(channel.as_str()) {
@@ -186,16 +192,18 @@ impl Program {
         }
 
         let which = |test: fn(&Kind) -> bool| {
-            let ids = channels
-                .iter()
-                .enumerate()
-                .filter(|(_, channel)| test(&channel.kind));
+            let ids = kinds.iter().enumerate().filter(|(_, kind)| test(kind));
             ids.map(|(index, _)| ChannelId::from_index(index))
                 .collect::<Vec<_>>()
         };
         Ok(Program {
             waiting: which(Kind::waits),
             prepared: which(Kind::prepared),
+            has_custom: kinds.iter().any(|kind| matches!(kind, Kind::Custom)),
+            has_consuming: kinds.iter().any(Kind::consumes),
+            triggering: channels.iter().map(|it| it.may_trigger.is_some()).collect(),
+            ranks: ranks_by_name(&nodes),
+            kinds,
             channels,
             nodes,
             channel_ids,
@@ -260,7 +268,7 @@ impl Program {
     /// What a host must say about a value written to a channel.
     #[must_use]
     pub fn label_of(&self, id: ChannelId) -> LabelKind {
-        match &self.channels[id.index()].kind {
+        match self.kind(id) {
             Kind::NamedBarrier(_) | Kind::NamedBarrierAfterFinish(_) => LabelKind::Name,
             Kind::Topic(_) => LabelKind::Items,
             Kind::Tasks(_) => LabelKind::Packets,
@@ -271,11 +279,12 @@ impl Program {
     /// The shape in which a channel's state is saved and loaded.
     #[must_use]
     pub fn load_of(&self, id: ChannelId) -> Load {
-        self.channels[id.index()].kind.load()
+        self.kind(id).load()
     }
 
+    #[inline]
     pub(crate) fn kind(&self, id: ChannelId) -> &Kind {
-        &self.channels[id.index()].kind
+        &self.kinds[id.index()]
     }
 
     /// Whether an id is one of the graph's channels, not a stranger to it.
@@ -283,8 +292,14 @@ impl Program {
         id.index() < self.channels.len()
     }
 
+    /// Whether the graph says anything about what a channel may trigger.
+    #[inline]
+    pub(crate) fn may_trigger(&self, id: ChannelId) -> bool {
+        self.triggering[id.index()]
+    }
+
     pub(crate) fn rank(&self, id: NodeId) -> u32 {
-        self.nodes[id.index()].rank
+        self.ranks[id.index()]
     }
 
     /// Makes the core panic once, at `point`.
@@ -315,12 +330,14 @@ pub enum LabelKind {
     Packets,
 }
 
-fn rank_by_name(nodes: &mut [Node]) {
+fn ranks_by_name(nodes: &[Node]) -> Vec<u32> {
     let mut order: Vec<usize> = (0..nodes.len()).collect();
     order.sort_by(|&a, &b| nodes[a].name.cmp(&nodes[b].name));
+    let mut ranks = vec![0; nodes.len()];
     for (rank, index) in order.into_iter().enumerate() {
-        nodes[index].rank = NodeId::from_index(rank).0;
+        ranks[index] = NodeId::from_index(rank).0;
     }
+    ranks
 }
 
 fn bad_graph(message: String) -> Error {

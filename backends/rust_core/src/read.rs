@@ -84,7 +84,7 @@ impl<V: Clone> Run<V> {
         culprit: &mut Option<V>,
     ) -> Result<Option<Shown<V>>, Halt> {
         let kind = self.program.kind(channel);
-        let state = self.states.get(&channel);
+        let state = self.states.get(channel);
         let update = kind.update(state, writes).map_err(|refused| {
             let refusal = refusal(self, channel, refused);
             *culprit = refusal.value;
@@ -126,7 +126,7 @@ impl<V: Clone> Run<V> {
         values: Vec<V>,
         dialogue: &mut Dialogue<V>,
     ) -> Result<Option<Shown<V>>, Halt> {
-        let Some(State::Value(object)) = self.states.get(&channel) else {
+        let Some(State::Value(object)) = self.states.get(channel) else {
             return Ok(None);
         };
         let custom = |object: &V, call| Request::Custom {

@@ -5,15 +5,15 @@
 //! not what the graph has.
 
 use crate::channels::{Kind, Saved, State};
-use crate::commit::Commit;
+use crate::commit::UnderWay;
 use crate::dialogue::{Answer, CustomCall, Dialogue, Halt, Request, Step, wrong};
 use crate::error::{Error, ErrorKind};
 use crate::id_map::IdMap;
 use crate::names::{ChannelId, Id as _, NodeId, Strangers};
 use crate::program::{PanicPoint, Program};
+use crate::states::States;
 use crate::versions::{Version, Versions};
 use rustc_hash::FxHashMap;
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// The `v` of the checkpoints written (LangGraph's `LATEST_VERSION`).
@@ -41,17 +41,13 @@ pub enum NodeRef<'a> {
 #[derive(Debug)]
 pub struct Run<V> {
     pub(crate) program: Arc<Program>,
-    pub(crate) states: FxHashMap<ChannelId, State<V>>,
-    pub(crate) versions: Versions,
+    pub(crate) states: States<V>,
     pub(crate) seen: IdMap<NodeId, Versions>,
     pub(crate) highest: Option<Version>,
-    /// The channels with a state that a superstep without a write may change. Kept apart so that a
-    /// commit costs what was written.
-    pub(crate) fleeting: BTreeSet<ChannelId>,
     pub(crate) strange_channels: Strangers,
     pub(crate) strange_nodes: Strangers,
     pub(crate) format: i64,
-    pub(crate) commit: Option<Box<Commit<V>>>,
+    pub(crate) commit: Option<Box<UnderWay<V>>>,
 }
 
 impl<V: Clone> Run<V> {
@@ -60,11 +56,9 @@ impl<V: Clone> Run<V> {
             strange_channels: Strangers::after(program.channel_count()),
             strange_nodes: Strangers::after(program.node_count()),
             program,
-            states: FxHashMap::default(),
-            versions: Versions::default(),
+            states: States::default(),
             seen: IdMap::default(),
             highest: None,
-            fleeting: BTreeSet::new(),
             format: CHECKPOINT_FORMAT,
             commit: None,
         }
@@ -87,10 +81,11 @@ impl<V: Clone> Run<V> {
         self.refuse_during_commit("see")?;
         let node = self.intern_node(node);
         let owned = self
-            .versions
-            .iter()
+            .states
+            .versions()
             .filter(|(id, _)| self.program.owns(*id));
-        let mut present: Vec<(ChannelId, Version)> = owned.cloned().collect();
+        let owned = owned.map(|(id, version)| (id, version.clone()));
+        let mut present: Vec<(ChannelId, Version)> = owned.collect();
         present.sort_unstable_by_key(|(id, _)| *id);
         let seen = self.seen.get_or_insert_with(node, Versions::default);
         for (channel, version) in present {
@@ -102,8 +97,8 @@ impl<V: Clone> Run<V> {
     /// Whether any channel is newer than a node has seen.
     pub fn unseen(&self, node: NodeRef<'_>) -> Result<bool, Error> {
         let seen = self.find_node(node).and_then(|node| self.seen.get(node));
-        for (channel, version) in self.versions.iter() {
-            match seen.and_then(|seen| seen.get(*channel)) {
+        for (channel, version) in self.states.versions() {
+            match seen.and_then(|seen| seen.get(channel)) {
                 Some(seen) if !version.is_newer_than(seen)? => {}
                 _ => return Ok(true),
             }
@@ -115,7 +110,7 @@ impl<V: Clone> Run<V> {
     /// channel gives its live object.
     #[must_use]
     pub fn state(&self, channel: ChannelId) -> Option<Saved<V>> {
-        let state = self.states.get(&channel);
+        let state = self.states.get(channel);
         match (self.program.kind(channel), state) {
             (Kind::Custom | Kind::UntrackedValue { .. }, Some(State::Value(value))) => {
                 Some(Saved::Value(value.clone()))
@@ -146,7 +141,7 @@ impl<V: Clone> Run<V> {
 
     /// Every value the run holds, for a host whose values need visiting.
     pub fn each_value(&self, mut visit: impl FnMut(&V)) {
-        for state in self.states.values() {
+        for (_, state) in self.states.iter() {
             state.each_value(&mut visit);
         }
         if let Some(commit) = &self.commit {
@@ -156,7 +151,6 @@ impl<V: Clone> Run<V> {
 
     /// Drops every value the run holds; what is left behaves like an empty run.
     pub fn clear(&mut self) -> impl Sized + use<V> {
-        self.fleeting.clear();
         (std::mem::take(&mut self.states), self.commit.take())
     }
 
@@ -204,15 +198,9 @@ impl<V: Clone> Run<V> {
     }
 
     pub(crate) fn put(&mut self, channel: ChannelId, state: State<V>) -> Option<State<V>> {
-        if self.program.kind(channel).forgets() {
-            self.fleeting.insert(channel);
-        }
-        self.states.insert(channel, state)
-    }
-
-    pub(crate) fn empty_channel(&mut self, channel: ChannelId) -> Option<State<V>> {
-        self.fleeting.remove(&channel);
-        self.states.remove(&channel)
+        let place = self.states.place(channel);
+        self.states
+            .put(self.program.kind(channel), channel, place, state)
     }
 
     /// Whether a channel can be read and trigger tasks; a custom one is asked.
@@ -221,7 +209,7 @@ impl<V: Clone> Run<V> {
         channel: ChannelId,
         dialogue: &mut Dialogue<V>,
     ) -> Result<bool, Halt> {
-        let state = self.states.get(&channel);
+        let state = self.states.get(channel);
         match (self.program.kind(channel), state) {
             (Kind::Custom, Some(State::Value(object))) => {
                 let call = CustomCall::IsAvailable;
@@ -305,7 +293,8 @@ impl<V: Clone> Restore<V> {
     /// A channel's version.
     pub fn version(&mut self, channel: ChannelRef<'_>, version: Version) {
         let channel = self.run.intern_channel(channel);
-        self.run.versions.set(channel, version);
+        let place = self.run.states.place(channel);
+        self.run.states.set_version(channel, place, version);
     }
 
     /// The node the following calls of `seen` are about.
@@ -332,7 +321,7 @@ impl<V: Clone> Restore<V> {
         program.panic_if_injected(PanicPoint::Restore);
         let (mut requests, mut asked) = (Vec::new(), Vec::new());
         for &channel in &program.prepared {
-            let has_state = self.run.states.contains_key(&channel);
+            let has_state = self.run.states.get(channel).is_some();
             match program.kind(channel) {
                 Kind::Custom => {
                     let saved = self.saved.remove(&channel);
@@ -374,7 +363,8 @@ impl<V: Clone> Unanswered<V> {
                 self.run.put(channel, State::Value(state));
             }
         }
-        self.run.highest = Version::highest(self.run.versions.iter().map(|(_, version)| version))?;
+        self.run.highest =
+            Version::highest(self.run.states.versions().map(|(_, version)| version))?;
         Ok(self.run)
     }
 }

@@ -122,18 +122,34 @@ impl PathKey {
     }
 }
 
+/// Whether paths are in order, as far as that can be said without their texts.
+pub(crate) fn in_order<'a>(
+    mut paths: impl Iterator<Item = &'a PathKey>,
+    program: &Program,
+) -> bool {
+    let Some(mut before) = paths.next() else {
+        return true;
+    };
+    for path in paths {
+        if !before.is_plain() || !path.is_plain() || before.compare_plain(path, program).is_gt() {
+            return false;
+        }
+        before = path;
+    }
+    true
+}
+
 /// The order in which to take paths; equal ones stay as they were. `None` if they are in order.
 pub(crate) fn commit_order(paths: &[&PathKey], program: &Program) -> Option<Vec<usize>> {
     if paths.len() < 2 {
         return None;
     }
     if paths.iter().all(|path| path.is_plain()) {
-        let compare = |a: &&PathKey, b: &&PathKey| a.compare_plain(b, program);
-        if paths.is_sorted_by(|a, b| compare(a, b).is_le()) {
+        if in_order(paths.iter().copied(), program) {
             return None;
         }
         let mut order: Vec<usize> = (0..paths.len()).collect();
-        order.sort_by(|&a, &b| compare(&paths[a], &paths[b]));
+        order.sort_by(|&a, &b| paths[a].compare_plain(paths[b], program));
         return Some(order);
     }
     let texts: Vec<String> = paths.iter().map(|path| path.text(program)).collect();

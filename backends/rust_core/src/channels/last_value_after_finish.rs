@@ -16,6 +16,14 @@ pub(crate) fn finish<V: Clone>(state: Option<&State<V>>) -> Change<V> {
     }
 }
 
+/// Shows the value; says whether it was hidden.
+pub(crate) fn open<V>(state: &mut State<V>) -> bool {
+    match state {
+        State::Finishing(_, finished) => !std::mem::replace(finished, true),
+        _ => false,
+    }
+}
+
 pub(crate) fn available<V>(state: &State<V>) -> bool {
     matches!(state, State::Finishing(_, true))
 }

@@ -1,8 +1,9 @@
 //! The channel kinds, one file each: what a channel does with a superstep's writes.
 //!
-//! Nothing here changes a state in place: a rule looks at a state and answers with a `Change`, so
-//! a commit that fails half-way is undone by forgetting the changes. A channel without a state was
-//! never written to, or was emptied. Every kind answers the same questions:
+//! A rule looks at a state and answers with a `Change`, so a commit that fails half-way is undone by
+//! forgetting the changes. Where a state would be copied only to be changed a little, the rule is
+//! written for a state of its own, and a commit that can't fail has it done to the channel's. A
+//! channel without a state was never written to, or was emptied. Every kind answers the same questions:
 //!
 //! * `update`     after a superstep's writes; no writes means "a superstep passed without one".
 //! * `consume`    after a task was triggered by the channel.
@@ -41,18 +42,30 @@ pub(crate) enum State<V> {
     /// A value, and whether everything else has finished.
     Finishing(V, bool),
     /// A topic's values; never none.
-    Items(Vec<V>),
+    Items(Items<V>),
     /// The packets waiting to run; never none.
     Packets(Vec<Packet<V>>),
     /// The names that have arrived at a barrier.
     Arrived(Box<Arrived>),
 }
 
+/// A topic's values: often one.
+pub(crate) type Items<V> = SmallVec<[V; 1]>;
+
 /// A value in the `tasks` channel.
 #[derive(Debug, Clone)]
 pub(crate) struct Packet<V> {
     pub(crate) value: V,
     pub(crate) to: Label,
+}
+
+impl<V> Packet<V> {
+    pub(crate) fn of(written: Written<V>) -> Self {
+        Packet {
+            value: written.value,
+            to: written.label,
+        }
+    }
 }
 
 /// What the host's label of a written value came to.
@@ -80,6 +93,16 @@ impl Label {
 pub(crate) struct Written<V> {
     pub(crate) value: V,
     pub(crate) label: Label,
+}
+
+impl<V> Written<V> {
+    /// A value the host says nothing about.
+    pub(crate) fn plain(value: V) -> Self {
+        Written {
+            value,
+            label: Label::None,
+        }
+    }
 }
 
 /// One superstep's writes to a channel.
@@ -240,7 +263,7 @@ impl Kind {
     pub(crate) fn label(
         &self,
         label: Option<&str>,
-        node: impl Fn(&str) -> Option<NodeId>,
+        node: impl FnOnce(&str) -> Option<NodeId>,
     ) -> Label {
         match (self, label) {
             (Kind::NamedBarrier(names) | Kind::NamedBarrierAfterFinish(names), Some(name)) => {
@@ -299,6 +322,15 @@ impl Kind {
         }
     }
 
+    /// What `finish` does, done to the state itself; says whether it changed.
+    pub(crate) fn finish_in_place<V>(&self, state: &mut State<V>) -> bool {
+        match self {
+            Kind::LastValueAfterFinish => last_value_after_finish::open(state),
+            Kind::NamedBarrierAfterFinish(names) => named_barrier_after_finish::open(names, state),
+            _ => false,
+        }
+    }
+
     /// For a custom channel the host has to be asked instead.
     pub(crate) fn available<V>(&self, state: Option<&State<V>>) -> bool {
         match (self, state) {
@@ -316,7 +348,7 @@ impl Kind {
     pub(crate) fn get<V: Clone>(&self, state: &State<V>) -> Shown<V> {
         match state {
             State::Value(value) | State::Finishing(value, _) => Shown::Value(value.clone()),
-            State::Items(items) => Shown::Items(items.clone()),
+            State::Items(items) => Shown::Items(items.to_vec()),
             State::Packets(packets) => Shown::Items(tasks::values(packets)),
             State::Arrived(_) => Shown::Nothing,
         }

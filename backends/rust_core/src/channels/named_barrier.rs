@@ -109,6 +109,17 @@ pub(crate) fn update<V>(
     })
 }
 
+/// Notes one of the barrier's names; says whether it is new.
+pub(crate) fn arrive<V>(state: &mut Option<State<V>>, index: u32) -> bool {
+    if let Some(State::Arrived(arrived)) = state {
+        return arrived.add(index);
+    }
+    let mut arrived = Box::<Arrived>::default();
+    arrived.add(index);
+    *state = Some(State::Arrived(arrived));
+    true
+}
+
 pub(crate) fn available<V>(names: &Names, state: &State<V>) -> bool {
     matches!(state, State::Arrived(arrived) if arrived.all(names))
 }

@@ -12,6 +12,16 @@ pub(crate) fn finish<V>(names: &Names, state: Option<&State<V>>) -> Change<V> {
     }
 }
 
+/// Opens the barrier if every name has arrived; says whether it was closed.
+pub(crate) fn open<V>(names: &Names, state: &mut State<V>) -> bool {
+    match state {
+        State::Arrived(arrived) if arrived.all(names) => {
+            !std::mem::replace(&mut arrived.finished, true)
+        }
+        _ => false,
+    }
+}
+
 pub(crate) fn available<V>(names: &Names, state: &State<V>) -> bool {
     matches!(state, State::Arrived(arrived) if arrived.finished && arrived.all(names))
 }

@@ -1,20 +1,15 @@
 //! The topic of packets waiting to run: like any topic, and it knows the node each one names.
 
 use super::topic::{Rules, collect};
-use super::{Change, Packet, Saved, State, Writes};
+use super::{Change, Packet, Saved, State, Writes, Written};
 
 pub(crate) fn update<V>(rules: Rules, state: Option<&State<V>>, writes: Writes<V>) -> Change<V> {
-    collect(rules, state, writes, |writes| {
-        let packets = writes.into_iter();
-        State::Packets(
-            packets
-                .map(|written| Packet {
-                    value: written.value,
-                    to: written.label,
-                })
-                .collect(),
-        )
-    })
+    collect(rules, state, writes, |writes| of(writes.into_iter()))
+}
+
+/// The state made of these writes.
+pub(crate) fn of<V>(writes: impl Iterator<Item = Written<V>>) -> State<V> {
+    State::Packets(writes.map(Packet::of).collect())
 }
 
 pub(crate) fn values<V: Clone>(packets: &[Packet<V>]) -> Vec<V> {
