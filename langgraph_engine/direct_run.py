@@ -23,6 +23,7 @@ from langgraph.errors import GraphBubbleUp, GraphInterrupt, NodeCancelledError, 
 from langgraph.types import Command
 
 from langgraph_engine import upstream
+from langgraph_engine.coroutines import NodeCoroutine
 from langgraph_engine.live_task import LiveTask
 from langgraph_engine.loop import Loop
 from langgraph_engine.loop_sync import SyncLoop
@@ -348,11 +349,15 @@ async def _arun_together(loop: Loop) -> None:
     """``_arun_several`` when there is no output to give back control for: wakes up once."""
     running = len(loop.live)
     over = loop.event_loop.create_future()
+    all_well = True
 
     def ended(future: Any) -> None:
+        nonlocal all_well
         if over.done():
             return
-        if upstream.should_stop_others({future}) or not (running or loop.calls):
+        fails = future.cancelled() or future.exception() is not None
+        all_well = all_well and not fails
+        if not (running or loop.calls) or (fails and upstream.should_stop_others({future})):
             over.set_result(None)
 
     def task_done(future: Any) -> None:
@@ -368,6 +373,8 @@ async def _arun_together(loop: Loop) -> None:
     loop.call_done = call_done
     futures = _start_all(loop, tuple(loop.live.values()), task_done)
     await over
+    if all_well and loop.calls is None:
+        return
     upstream.raise_first_failure(_outcomes(loop, futures), timeout_exc_cls=asyncio.TimeoutError)
 
 
@@ -377,9 +384,8 @@ def _start_all(
     """Start each task as an asyncio task; ``done`` is told when it was settled."""
     futures: dict[Any, LiveTask] = {}
 
-    def finished(future: Any) -> None:
+    def ended(future: Any, error: BaseException | None) -> None:
         task = futures[future]
-        error = asyncio.CancelledError() if future.cancelled() else future.exception()
         try:
             if isinstance(error, asyncio.CancelledError):
                 task.writes.append((upstream.ERROR, error))
@@ -389,7 +395,17 @@ def _start_all(
         finally:
             done(future)
 
+    def finished(future: Any) -> None:
+        ended(future, asyncio.CancelledError() if future.cancelled() else future.exception())
+
+    one_by_one = loop.config.get("max_concurrency")
     for task in tasks:
+        if not one_by_one and NodeCoroutine.may_run(task):
+            node = NodeCoroutine(task, _judge, ended)
+            futures[node] = task
+            task.started = time.time()
+            node.start()
+            continue
         future = loop.submit(_aattempt, task, __name__=task.name, __cancel_on_exit__=True)
         futures[future] = task
         future.add_done_callback(finished)

@@ -16,6 +16,7 @@ from langgraph.types import PregelExecutableTask
 from typing_extensions import Self
 
 from langgraph_engine import upstream
+from langgraph_engine.coroutines import NodeCoroutine
 from langgraph_engine.loop import CallFutures, Loop
 from langgraph_engine.quiet_config import run_is_over
 
@@ -113,6 +114,7 @@ class AsyncLoop(Loop):
         super().__init__(*args, **kwargs)
         self.event_loop = asyncio.get_running_loop()
         self._executor: Any = None
+        self._coroutines: dict[Any, NodeCoroutine] = {}
         self.callback_manager = upstream.get_async_callback_manager_for_config
         saver = self.checkpointer
         self.put_writes_call = None if saver is None else saver.aput_writes
@@ -126,7 +128,23 @@ class AsyncLoop(Loop):
             self._executor = upstream.AsyncBackgroundExecutor(self.config)
         return self._executor.submit(function, *args, **kwargs)
 
+    def start_coroutine(self, node: NodeCoroutine, coroutine: Any, context: Context) -> Any:
+        """Make a node's coroutine one of the run's asyncio tasks."""
+        create_task: Any = self.event_loop.create_task  # Python 3.10's takes no context
+        asyncio_task = create_task(coroutine, context=context)
+        self._coroutines[asyncio_task] = node
+        return asyncio_task
+
+    def coroutine_ended(self, asyncio_task: Any) -> None:
+        """One of the nodes' asyncio tasks is done."""
+        self._coroutines.pop(asyncio_task, None)
+
     async def _close_executor(self, *error: Any) -> bool | None:
+        for node in tuple(self._coroutines.values()):
+            node.cancel()
+        while running := tuple(self._coroutines):
+            await asyncio.wait(running)
+            await asyncio.sleep(0)  # for what follows them
         executor = self._executor
         if executor is not None:
             await executor.__aexit__(*error)
@@ -268,7 +286,8 @@ class AsyncLoop(Loop):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> bool | None:
-        if self.direct and self._executor is None and self.durability != "exit":
+        unused = self._executor is None and not self._coroutines
+        if self.direct and unused and self.durability != "exit":
             try:
                 return self.on_exit(exc_type, error, traceback)
             finally:

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
-from contextvars import copy_context
-from inspect import Parameter, isawaitable
+from contextvars import Context, copy_context
+from inspect import Parameter, isawaitable, iscoroutine
 from typing import TYPE_CHECKING, Any
 
 from langgraph.constants import TAG_HIDDEN
@@ -49,6 +49,7 @@ class NodePlan:
     __slots__ = (
         "_accepts",
         "_bound",
+        "_branches",
         "_extra",
         "_plain",
         "_recurse",
@@ -78,6 +79,7 @@ class NodePlan:
         # Two nodes reading one channel get two copies of its value; several channels make a new dict.
         self.as_read = not managed and not isinstance(node.channels, str)
         self._writers = writers or ()
+        self._branches = any(type(writer) is _Branch for writer in self._writers)
         bound = node.bound
         self._bound = bound
         self._plain = False
@@ -126,8 +128,7 @@ class NodePlan:
         value = task.value
         if self._bound is not upstream.DEFAULT_BOUND:
             value = self._call_node(task, value)
-        for writer in self._writers:
-            value = writer.write(value, task)
+        self.concluded(task, value)
 
     def _call_node(self, task: LiveTask, value: Any) -> Any:
         context = copy_context()
@@ -182,6 +183,46 @@ class NodePlan:
             return await task.loop.run_in_context(coroutine, context)
         return result
 
+    # -- as an asyncio task of its own ----------------------------------------------------------
+
+    def is_coroutine(self) -> bool:
+        """Whether the node is awaited, as it is now, and its writers await nothing."""
+        bound: Any = self._bound
+        if self._branches or bound is upstream.DEFAULT_BOUND:
+            return False
+        return not self._plain or self._replaced(bound) or bound.afunc is not None
+
+    def started(self, task: LiveTask) -> tuple[Any, Context]:
+        """Call what is awaited: the coroutine, and the context it is to run in."""
+        context = copy_context()
+        bound: Any = self._bound
+        if self._plain and not self._replaced(bound):
+            keywords = self._keywords(task) if self._accepts or self._extra else {}
+            context.run(_var_config.set, task.config)
+            coroutine = context.run(bound.afunc, task.value, **keywords)
+        else:
+            config = task.full_config()
+            context.run(_var_config.set, config)
+            coroutine = context.run(bound.ainvoke, task.value, config)
+        return coroutine if iscoroutine(coroutine) else _awaiting(coroutine), context
+
+    @staticmethod
+    def _replaced(bound: Any) -> bool:
+        """Whether somebody gave a runnable methods of its own."""
+        return "ainvoke" in bound.__dict__ or "invoke" in bound.__dict__
+
+    def returned(self, task: LiveTask, result: Any) -> Any:
+        """The coroutine returned: write; or give another one, of a runnable it returned."""
+        if self._recurse and type(result) not in _PLAIN and isinstance(result, upstream.Runnable):
+            return result.ainvoke(task.value, task.full_config())
+        self.concluded(task, result)
+        return None
+
+    def concluded(self, task: LiveTask, value: Any) -> None:
+        """Have the writers write what the node returned."""
+        for writer in self._writers:
+            value = writer.write(value, task)
+
     def native_call(self) -> NodeCall | None:
         """How an engine calls the node itself, if it is simple enough for that."""
         bound = self._bound
@@ -225,6 +266,10 @@ class NodePlan:
                 value = default
             keywords[name] = value
         return keywords
+
+
+async def _awaiting(awaitable: Any) -> Any:
+    return await awaitable
 
 
 def _writer(runnable: Any) -> _Steps | _Branch | None:

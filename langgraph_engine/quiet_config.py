@@ -34,6 +34,7 @@ _RUNTIME_FIELDS = tuple(
     if field.name not in ("store", "previous", "execution_info")
 )
 _OF_ONE_RUN = ("run_name", "run_id")
+_FLAT = frozenset({str, int, float, bool, tuple, list, type(None)})
 _MANAGERS = (upstream.CallbackManager, upstream.AsyncCallbackManager)
 
 
@@ -79,7 +80,10 @@ def shared_part(loop: Any, config: Any) -> Shared | None:
 
 def _nests(metadata: Mapping[str, Any] | None) -> bool:
     """Whether a value is a mapping, which LangGraph copies or merges at every stage."""
-    return bool(metadata) and any(isinstance(v, Mapping) for v in metadata.values())  # type: ignore[union-attr]
+    if not metadata:
+        return False
+    values = metadata.values()
+    return any(type(value) not in _FLAT and isinstance(value, Mapping) for value in values)
 
 
 def quiet_config(live: LiveTask) -> dict[str, Any] | None:

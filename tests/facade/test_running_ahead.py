@@ -339,7 +339,134 @@ def _sync_router_of_async_nodes(log: Log) -> Any:
     return _loop(node, router)
 
 
+def _together(*nodes: Any) -> Any:
+    """Nodes that run in one superstep, and one that comes after them."""
+    builder = StateGraph(State)
+    for number, node in enumerate(nodes):
+        builder.add_node(f"n{number}", node)
+        builder.add_edge(START, f"n{number}")
+        builder.add_edge(f"n{number}", "last")
+    builder.add_node("last", lambda state: {"seen": [len(state["seen"])]})
+    return builder.compile()
+
+
+def _waiting(log: Log) -> Any:
+    async def waits(state: State) -> State:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            log.append("stopped")
+        return {}
+
+    return waits
+
+
+async def _at_once(state: State) -> Any:
+    return {"seen": [1]}
+
+
+def _one_of_several_raises(log: Log) -> Any:
+    async def raises(state: State) -> State:
+        await asyncio.sleep(0)
+        raise ValueError("one of several")
+
+    return _together(_waiting(log), _at_once, raises)
+
+
+def _one_of_several_raises_at_once(log: Log) -> Any:
+    async def raises(state: State) -> State:
+        raise ValueError("at once")
+
+    return _together(_at_once, raises, _waiting(log))
+
+
+def _one_of_several_isnt_called(log: Log) -> Any:
+    async def lacks(state: State, *, config: RunnableConfig, runtime: Runtime[None]) -> State:
+        log.append(config["metadata"]["langgraph_step"])
+        return {"seen": [runtime.previous]}
+
+    return _together(_at_once, lacks)
+
+
+def _one_of_several_cancels_itself(log: Log) -> Any:
+    async def cancels(state: State) -> State:
+        current = asyncio.current_task()
+        assert current is not None
+        current.cancel()
+        await asyncio.sleep(0)
+        return {}
+
+    return _together(cancels, _waiting(log))
+
+
+def _one_of_several_raises_cancelled_error(log: Log) -> Any:
+    async def raises(state: State) -> State:
+        raise asyncio.CancelledError("by hand")
+
+    return _together(raises, _at_once)
+
+
+def _several_interrupt(log: Log) -> Any:
+    async def asks(state: State) -> State:
+        interrupt("who?")
+        return {}
+
+    return _together(asks, _at_once, asks)
+
+
+def _several_return_runnables(log: Log) -> Any:
+    async def other(state: State) -> Any:
+        log.append(get_config()["metadata"]["langgraph_node"])
+        return {"seen": ["by a runnable"]}
+
+    async def node(state: State) -> Any:
+        return RunnableLambda(other)
+
+    return _together(node, _at_once, lambda state: {"seen": ["sync"]})
+
+
+def _one_of_several_returns_rubbish(log: Log) -> Any:
+    async def rubbish(state: State) -> Any:
+        return 7
+
+    return _together(_at_once, rubbish)
+
+
+def _several_subgraphs(log: Log) -> Any:
+    async def step(state: State) -> State:
+        log.append(get_config()["metadata"]["langgraph_node"])
+        return {**_step(state), "seen": [state.get("count")]}
+
+    inner = _loop(step, times=2)
+    return _together(inner, _at_once)
+
+
+def _one_of_several_swallows_being_stopped(log: Log) -> Any:
+    async def swallows(state: State) -> Any:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            log.append("swallowed")
+        return {"seen": ["late"]}
+
+    async def raises(state: State) -> State:
+        await asyncio.sleep(0)
+        raise ValueError("one of several")
+
+    return _together(swallows, raises)
+
+
 AWAITED = [
+    _one_of_several_raises,
+    _one_of_several_raises_at_once,
+    _one_of_several_isnt_called,
+    _one_of_several_cancels_itself,
+    _one_of_several_raises_cancelled_error,
+    _several_interrupt,
+    _several_return_runnables,
+    _one_of_several_returns_rubbish,
+    _several_subgraphs,
+    _one_of_several_swallows_being_stopped,
     _waits,
     _awaits_and_raises,
     _cancels_itself,

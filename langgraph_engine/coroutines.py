@@ -1,0 +1,118 @@
+"""Coroutines that run together in a superstep: each node's is an asyncio task, with nothing wrapped around it.
+
+    start     the node's function is called in a context of its own; what it returns becomes an asyncio task
+    finish    the task is done: the node's writers write, and the superstep makes of it what it makes of any task
+
+LangGraph has a task of the runner's wait for the node's own. Here what comes after the node is done by the
+callback of the node's task, so there is one task and one callback for each node.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from langgraph_engine.live_task import LiveTask
+    from langgraph_engine.loop_async import AsyncLoop
+
+__all__ = ["NodeCoroutine"]
+
+_TASKS_HAVE_CONTEXTS = sys.version_info >= (3, 11)
+
+Judge = Callable[["LiveTask", Callable[["LiveTask"], None]], None]
+Done = Callable[["NodeCoroutine", BaseException | None], None]
+
+
+class NodeCoroutine:
+    """A node's coroutine, and what the superstep makes of it. Stands for a future of the task.
+
+    Attributes:
+        task: The task.
+        stopped: Whether the run stopped it, rather than the node itself.
+    """
+
+    __slots__ = (
+        "_asyncio_task",
+        "_context",
+        "_done",
+        "_error",
+        "_judge",
+        "_over",
+        "stopped",
+        "task",
+    )
+
+    def __init__(self, task: LiveTask, judge: Judge, done: Done) -> None:
+        self.task = task
+        self.stopped = False
+        self._judge, self._done = judge, done
+        self._over = False
+        self._error: BaseException | None = None
+
+    @classmethod
+    def may_run(cls, task: LiveTask) -> bool:
+        """Whether the task's node is a coroutine function, and what follows it awaits nothing."""
+        return _TASKS_HAVE_CONTEXTS and task.plan.is_coroutine()
+
+    def start(self) -> None:
+        """Call the node, and make an asyncio task of what it returns."""
+        plan = self.task.plan
+        try:
+            coroutine, self._context = plan.started(self.task)
+        except Exception as error:  # noqa: BLE001 - it is the node's, as any it raises later
+            self._asyncio_task = self.task.loop.event_loop.create_future()
+            self._asyncio_task.set_exception(error)
+            self._asyncio_task.add_done_callback(partial(self._finished, plan.returned))
+        else:
+            self._run(coroutine, plan.returned)
+
+    def _run(self, coroutine: Any, then: Callable[[LiveTask, Any], Any]) -> None:
+        loop: AsyncLoop = self.task.loop  # type: ignore[assignment]  # only one of these has coroutines
+        self._asyncio_task = loop.start_coroutine(self, coroutine, self._context)
+        self._asyncio_task.add_done_callback(partial(self._finished, then))
+
+    def _finished(self, then: Callable[[LiveTask, Any], Any], asyncio_task: Any) -> None:
+        loop: AsyncLoop = self.task.loop  # type: ignore[assignment]  # as above
+        loop.coroutine_ended(asyncio_task)
+        error: BaseException | None = None
+        following = None
+
+        def conclude(task: LiveTask) -> None:
+            nonlocal following
+            following = then(task, asyncio_task.result())
+
+        if self.stopped and asyncio_task.cancelled():
+            error = asyncio.CancelledError()
+        else:
+            try:
+                self._judge(self.task, conclude)
+            except BaseException as raised:  # noqa: BLE001 - kept for the run to raise
+                error = raised
+        if following is not None:
+            self._run(following, self.task.plan.concluded)
+            return
+        self._error, self._over = error, True
+        self._done(self, error)
+
+    # -- as a future ----------------------------------------------------------------------------
+
+    def done(self) -> bool:
+        """Whether it is over."""
+        return self._over
+
+    def cancelled(self) -> bool:
+        """Whether the run stopped it before it was over."""
+        return self._error is not None and isinstance(self._error, asyncio.CancelledError)
+
+    def exception(self) -> BaseException | None:
+        """Why it failed."""
+        return self._error
+
+    def cancel(self, message: Any = None) -> None:
+        """Stop it."""
+        self.stopped = True
+        self._asyncio_task.cancel(message)
