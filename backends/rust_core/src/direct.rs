@@ -117,21 +117,21 @@ impl<V: Clone> Run<V> {
                 }
                 _ => {}
             }
-            if let Some(place) = self.states.claim(write.channel) {
-                targets.channels.push(Target {
+            match targets.channels.last_mut() {
+                Some(last) if last.channel == write.channel => {
+                    let takes_several =
+                        matches!(kind, Kind::Topic(_) | Kind::Tasks(_) | Kind::BinaryOperator);
+                    if !takes_several {
+                        return None;
+                    }
+                    last.writes += 1;
+                }
+                _ => targets.channels.push(Target {
                     channel: write.channel,
-                    place,
+                    place: self.states.claim(write.channel)?,
                     writes: 1,
-                });
-                continue;
+                }),
             }
-            let last = targets.channels.last_mut()?;
-            let takes_several =
-                matches!(kind, Kind::Topic(_) | Kind::Tasks(_) | Kind::BinaryOperator);
-            if !takes_several || last.channel != write.channel {
-                return None;
-            }
-            last.writes += 1;
         }
         Some(targets)
     }
