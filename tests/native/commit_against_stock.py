@@ -7,8 +7,8 @@ or by a task each. Each commit is the second superstep of a run of its own, whic
 one another, then the next engine's turn comes. A ratio is the median, over the rounds, of stock's time by the engine's
 in the same round. What a commit leaves is compared with what stock's leaves before anything is timed.
 
-``core`` is the core alone, without Python: what Criterion measured when `cargo bench` last ran, against stock's time
-here. It is the one column that wasn't measured in turn.
+``core`` is the core alone, without Python: what Criterion measured when `cargo bench` last ran. It is the one column
+that wasn't measured in turn, so its ratio is that of the fastest times, stock's and the core's.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -194,10 +194,17 @@ def _kept(checkpoint: Any) -> Any:
 
 @dataclass(frozen=True)
 class Result:
-    """What came of one case: microseconds of a commit, and how many times stock's speed."""
+    """What came of one case.
+
+    Attributes:
+        microseconds: The median of a commit; the fastest of the core's.
+        fastest: The fastest of stock's commits, in microseconds.
+        times_stock: How many times stock's speed.
+    """
 
     case: Case
     microseconds: Mapping[str, float]
+    fastest: float
     times_stock: Mapping[str, float]
 
 
@@ -220,7 +227,8 @@ def measured(case: Case, engines: Sequence[str], rounds: int, clock: Callable[[]
         name: statistics.median(s / e for s, e in zip(times[STOCK], times[name], strict=True))
         for name in engines
     }
-    return Result(case, {name: statistics.median(t) * 1e6 for name, t in times.items()}, ratios)
+    medians = {name: statistics.median(found) * 1e6 for name, found in times.items()}
+    return Result(case, medians, min(times[STOCK]) * 1e6, ratios)
 
 
 def _turn(commits: Sequence[Callable[[], Any]], clock: Callable[[], float]) -> float:
@@ -236,12 +244,13 @@ def _turn(commits: Sequence[Callable[[], Any]], clock: Callable[[], float]) -> f
 
 
 def core_microseconds(folder: Path, case: Case) -> float | None:
-    """What Criterion measured; None if it didn't."""
-    file = folder / case.criterion / "new" / "estimates.json"
+    """The fastest commit that Criterion measured; None if it measured none."""
+    file = folder / case.criterion / "new" / "sample.json"
     if not file.is_file():
         return None
-    estimates = json.loads(file.read_text(encoding="utf-8"))
-    return float(estimates["median"]["point_estimate"]) / 1e3
+    sample = json.loads(file.read_text(encoding="utf-8"))
+    times = zip(sample["times"], sample["iters"], strict=True)
+    return float(min(nanoseconds / commits for nanoseconds, commits in times)) / 1e3
 
 
 def with_core(result: Result, folder: Path) -> Result:
@@ -249,11 +258,10 @@ def with_core(result: Result, folder: Path) -> Result:
     core = core_microseconds(folder, result.case)
     if core is None:
         return result
-    stock = result.microseconds[STOCK]
-    return Result(
-        result.case,
-        {**result.microseconds, "core": core},
-        {**result.times_stock, "core": stock / core},
+    return replace(
+        result,
+        microseconds={**result.microseconds, "core": core},
+        times_stock={**result.times_stock, "core": result.fastest / core},
     )
 
 
