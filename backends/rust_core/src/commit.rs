@@ -403,8 +403,8 @@ impl<V: Clone> Commit<V> {
             Phase::Update if self.step_passed => {
                 let staged = &self.staged;
                 let is_updated = |id: &ChannelId| staged.get(*id).is_some_and(|it| it.updated);
-                self.queue
-                    .extend(run.states.fleeting().iter().filter(|id| !is_updated(id)));
+                let fleeting = run.states.fleeting().iter().map(|(id, _)| *id);
+                self.queue.extend(fleeting.filter(|id| !is_updated(id)));
                 Phase::Forget
             }
             Phase::Forget if !self.triggers_anything(&run.program) => {

@@ -316,8 +316,7 @@ impl<V> Applied<'_, V> {
     fn forget(&mut self) {
         self.states.tidy();
         for at in 0..self.states.fleeting().len() {
-            let channel = self.states.fleeting()[at];
-            let place = self.states.place(channel);
+            let (channel, place) = self.states.fleeting()[at];
             if !self.states.is_claimed(place) {
                 self.empty(channel, place);
             }

@@ -17,7 +17,7 @@ pub(crate) struct States<V> {
     versioned: Vec<ChannelId>,
     /// The channels that a superstep without a write may change, so that a commit costs what was
     /// written. Some may have been emptied since, and be here twice; see [`States::tidy`].
-    fleeting: Vec<ChannelId>,
+    fleeting: Vec<(ChannelId, Place)>,
 }
 
 /// What a run has of a channel.
@@ -116,7 +116,7 @@ impl<V> States<V> {
         let slot = self.slots.at_mut(place.0 as usize);
         let before = slot.state.replace(state);
         if before.is_none() && kind.forgets() {
-            self.fleeting.push(channel);
+            self.fleeting.push((channel, place));
         }
         before
     }
@@ -171,16 +171,16 @@ impl<V> States<V> {
     /// Puts the fleeting channels in the graph's order, without those that hold nothing any more.
     pub(crate) fn tidy(&mut self) {
         let slots = &self.slots;
-        let holds = |channel: &ChannelId| slots.get(*channel).is_some_and(|it| it.state.is_some());
-        self.fleeting.retain(holds);
-        if !self.fleeting.is_sorted_by(|a, b| a < b) {
-            self.fleeting.sort_unstable();
-            self.fleeting.dedup();
+        self.fleeting
+            .retain(|(_, place)| slots.at(place.0 as usize).state.is_some());
+        if !self.fleeting.is_sorted_by(|(a, _), (b, _)| a < b) {
+            self.fleeting.sort_unstable_by_key(|(channel, _)| *channel);
+            self.fleeting.dedup_by_key(|(channel, _)| *channel);
         }
     }
 
     /// The channels that a superstep without a write may change, as they were last put in order.
-    pub(crate) fn fleeting(&self) -> &[ChannelId] {
+    pub(crate) fn fleeting(&self) -> &[(ChannelId, Place)] {
         &self.fleeting
     }
 }
