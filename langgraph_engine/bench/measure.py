@@ -1,27 +1,25 @@
 """Time workloads on several engines in turn: A B C, A B C, ..., so that all see the same machine.
 
-Each engine has a process of its own that stays idle while another is asked. The number of runs per
-turn is chosen per engine, after warming up, so that a turn takes about the same time on each.
+Each engine has a process of its own that stays idle while another is asked, and so has the floor. The
+number of runs per turn is chosen per engine, after warming up, so that a turn takes about the same time on
+each. Memory is measured apart from time, in a fresh process for each case and engine.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
+from langgraph_engine.bench.processes import Worker, WorkerError, start
+from langgraph_engine.bench.workload import Mode
 from langgraph_engine.bench.workloads import BY_NAME
 
-__all__ = ["FULL", "QUICK", "Case", "Profile", "Timing", "measure"]
+__all__ = ["FULL", "QUICK", "STOCK", "Case", "Memory", "Profile", "Timing", "measure", "memory"]
 
+STOCK: Final = "langgraph"
 _MOST_RUNS_A_TURN: Final = 2_000
-# A worker's surroundings must not trace, nor choose an engine behind its back.
-_UNWANTED: Final = ("LANGSMITH_", "LANGCHAIN_", "LANGGRAPH_")
 
 
 @dataclass(frozen=True)
@@ -32,6 +30,9 @@ class Profile:
         rounds: Turns of every engine per case.
         turn: Seconds one turn should take.
         warm_up: Seconds each engine runs a case before its first turn.
+        budget: Seconds that a case may take in all turns of all engines; there are fewer rounds then.
+        fewest: Rounds there are at least, whatever they take.
+        memory: In which modes memory is measured as well.
         clock: ``wall``, or ``cpu`` for the time of the worker's own threads, on a machine that is
             busy with other things.
     """
@@ -40,11 +41,14 @@ class Profile:
     rounds: int
     turn: float
     warm_up: float
+    budget: float
+    fewest: int = 3
+    memory: tuple[Mode, ...] = ()
     clock: str = "wall"
 
 
-FULL: Final = Profile("full", rounds=15, turn=0.15, warm_up=0.5)
-QUICK: Final = Profile("quick", rounds=5, turn=0.04, warm_up=0.08)
+FULL: Final = Profile("full", 11, 0.1, 0.3, budget=15, fewest=5, memory=("sync", "async"))
+QUICK: Final = Profile("quick", 5, 0.02, 0.05, budget=1)
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,7 @@ class Case:
     asynchronous: bool
 
     @property
-    def mode(self) -> str:
+    def mode(self) -> Mode:
         """``sync`` or ``async``."""
         return "async" if self.asynchronous else "sync"
 
@@ -71,59 +75,29 @@ class Timing:
     error: str = ""
 
 
-class WorkerError(Exception):
-    """A worker couldn't do what it was asked."""
+@dataclass(frozen=True)
+class Memory:
+    """Peak resident memory of one engine on one case, in KiB: before the one run, and after it."""
 
+    case: Case
+    engine: str
+    before_kib: int
+    peak_kib: int
 
-class _Worker:
-    """One engine's process, and the two pipes to it."""
-
-    def __init__(self, engine: str) -> None:
-        self.engine = engine
-        environment = {k: v for k, v in os.environ.items() if not k.startswith(_UNWANTED)}
-        environment |= {"PYTHONHASHSEED": "0"}
-        self._process = subprocess.Popen(  # noqa: S603 - our own module, in our own interpreter
-            [sys.executable, "-m", "langgraph_engine.bench.worker", engine],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env=environment,
-        )
-
-    def ask(self, do: str, **arguments: object) -> dict[str, Any]:
-        """Send one request and wait for its answer."""
-        stdin, stdout = self._process.stdin, self._process.stdout
-        if stdin is None or stdout is None:
-            raise WorkerError("the worker was started without pipes")
-        try:
-            stdin.write(json.dumps({"do": do, **arguments}) + "\n")
-            stdin.flush()
-            line = stdout.readline()
-        except BrokenPipeError:
-            line = ""
-        if not line:
-            msg = f"the process of {self.engine} ended, with exit code {self._process.wait()}"
-            raise WorkerError(msg)
-        answer: dict[str, Any] = json.loads(line)
-        if not answer.pop("ok"):
-            raise WorkerError(answer["error"])
-        return answer
-
-    def seconds_per_run(self, runs: int, clock: str = "wall") -> float:
-        """Time some runs in a row."""
-        return float(self.ask("time", runs=runs, clock=clock)["seconds"]) / runs
-
-    def close(self) -> None:
-        """End the process: it stops when its input does."""
-        with suppress(BrokenPipeError):
-            self._process.communicate()
+    @property
+    def of_run_kib(self) -> int:
+        """What the run needed beyond what importing and building had needed."""
+        return self.peak_kib - self.before_kib
 
 
 class _Slot:
     """One case on one engine: what is asked of its worker, and what came of it."""
 
-    def __init__(self, case: Case, worker: _Worker, profile: Profile) -> None:
-        self._case = case
+    def __init__(self, case: Case, worker: Worker, profile: Profile) -> None:
+        self.case = case
+        self.engine = worker.engine
+        self.answer = ""
+        self.turn_seconds = 0.0
         self._worker = worker
         self._profile = profile
         self._runs = 1
@@ -141,17 +115,26 @@ class _Slot:
 
     def prepare(self) -> None:
         """Build, warm up, and find out how many runs make a turn."""
-        case = self._case
+        case = self.case
         answer = self._worker.ask("build", workload=case.workload, asynchronous=case.asynchronous)
         self._build_seconds = float(answer["build_seconds"])
-        first = self._worker.seconds_per_run(1)
-        warm = self._worker.seconds_per_run(_fitting(self._profile.warm_up, first))
-        self._runs = _fitting(self._profile.turn, warm)
+        self.answer = answer["answer"]
+        per_run = self._worker.seconds_per_run(1)
+        if fitting := int(self._profile.warm_up / max(per_run, 1e-9)):
+            per_run = self._worker.seconds_per_run(min(fitting, _MOST_RUNS_A_TURN))
+        self._runs = max(1, min(_MOST_RUNS_A_TURN, int(self._profile.turn / max(per_run, 1e-9))))
+        self.turn_seconds = per_run * self._runs
+
+    def compare(self, stock: str) -> None:
+        """Refuse an answer that isn't stock's."""
+        if stock and self.answer != stock:
+            raise WorkerError("gave another answer than stock")
 
     def turn(self) -> None:
         """Time one turn."""
         per_run = self._worker.seconds_per_run(self._runs, self._profile.clock)
-        self._seconds.append(per_run / BY_NAME[self._case.workload].units)
+        workload = BY_NAME.get(self.case.workload)
+        self._seconds.append(per_run / (workload.units if workload else 1))
 
     def drop(self) -> None:
         """Let the worker forget the case."""
@@ -160,8 +143,7 @@ class _Slot:
     def timing(self) -> Timing:
         """What came of it."""
         seconds = () if self._error else tuple(self._seconds)
-        engine = self._worker.engine
-        return Timing(self._case, engine, seconds, self._build_seconds, self._error)
+        return Timing(self.case, self.engine, seconds, self._build_seconds, self._error)
 
 
 def measure(
@@ -169,18 +151,20 @@ def measure(
     engines: Sequence[str],
     profile: Profile,
     report: Callable[[list[Timing]], None],
+    advance: Callable[[float], None] = lambda _: None,
 ) -> list[Timing]:
     """Time every case on every engine.
 
     Args:
-        cases: What to run.
-        engines: Names of engines; ``langgraph`` is stock.
+        cases: What to run; a workload's name, or a user's graph as `user_graph.Target` writes it.
+        engines: Names of engines; ``langgraph`` is stock, ``floor`` the loop written by hand.
         profile: How long.
         report: Called with the timings of a case, or of a group of them, as soon as they are there.
+        advance: Called after every step with the part of the case or group that is done, 0 to 1.
     """
     timings: list[Timing] = []
     with ExitStack() as stack:
-        shared = _start(engines, stack)
+        shared = start(engines, stack)
         for together in _grouped(cases):
             with ExitStack() as of_group:
                 slots = [
@@ -188,35 +172,58 @@ def measure(
                     for case in together
                     # Cases that take turns are all in memory at once: each in processes of its own,
                     # where the others can't weigh on it.
-                    for worker in (_start(engines, of_group) if len(together) > 1 else shared)
+                    for worker in (start(engines, of_group) if len(together) > 1 else shared)
                 ]
-                for step in (_Slot.prepare, *[_Slot.turn] * profile.rounds, _Slot.drop):
-                    for slot in slots:
-                        slot.do(step)
+                _take_turns(slots, profile, advance)
             found = [slot.timing() for slot in slots]
             report(found)
             timings += found
     return timings
 
 
-def _start(engines: Sequence[str], stack: ExitStack) -> list[_Worker]:
-    workers = []
-    for engine in engines:
-        worker = _Worker(engine)
-        stack.callback(worker.close)
-        workers.append(worker)
-    return workers
+def _take_turns(slots: Sequence[_Slot], profile: Profile, advance: Callable[[float], None]) -> None:
+    for slot in slots:
+        slot.do(_Slot.prepare)
+    stock = {slot.case: slot.answer for slot in slots if slot.engine == STOCK}
+    for slot in slots:
+        if slot.case.workload in BY_NAME:
+            slot.do(lambda slot: slot.compare(stock.get(slot.case, "")))
+    a_round = sum(slot.turn_seconds for slot in slots)
+    affordable = int(profile.budget / max(a_round, 1e-9))
+    rounds = max(min(profile.rounds, affordable), min(profile.rounds, profile.fewest))
+    for done in range(rounds):
+        for slot in slots:
+            slot.do(_Slot.turn)
+        advance((done + 1) / rounds)
+    for slot in slots:
+        slot.do(_Slot.drop)
 
 
 def _grouped(cases: Sequence[Case]) -> list[list[Case]]:
     """Cases that are measured together: those of one group and one mode."""
     groups: dict[object, list[Case]] = {}
     for case in cases:
-        group = BY_NAME[case.workload].group
-        groups.setdefault((group, case.mode) if group else case, []).append(case)
+        workload = BY_NAME.get(case.workload)
+        alone = workload is None or not workload.group
+        key = case if workload is None or alone else (workload.group, case.mode)
+        groups.setdefault(key, []).append(case)
     return list(groups.values())
 
 
-def _fitting(budget: float, per_run: float) -> int:
-    """Runs that fit in ``budget`` seconds, at least one."""
-    return max(1, min(_MOST_RUNS_A_TURN, int(budget / max(per_run, 1e-9))))
+def memory(case: Case, engines: Sequence[str]) -> list[Memory]:
+    """Peak memory of one run on each engine, each in a process that does nothing else.
+
+    An engine that fails here has failed when it was timed, and is left out.
+    """
+    found = []
+    for engine in engines:
+        with ExitStack() as stack:
+            (worker,) = start([engine], stack)
+            try:
+                answer = worker.ask(
+                    "memory", workload=case.workload, asynchronous=case.asynchronous
+                )
+            except WorkerError:
+                continue
+            found.append(Memory(case, engine, answer["before_kib"], answer["peak_kib"]))
+    return found

@@ -1,84 +1,186 @@
-"""Print, store and judge what was measured."""
+"""Sum up, print and judge what was measured."""
 
 from __future__ import annotations
 
-import os
-import platform
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from langgraph_engine.bench.measure import Case, Profile, Timing
-from langgraph_engine.bench.workloads import BY_NAME, SIZES
-from langgraph_engine.versions import installed_version
+from langgraph_engine.bench.measure import STOCK, Case, Memory, Timing
+from langgraph_engine.bench.own_graphs import AT_ONCE, IN_THREADS, SENDS, SIZES
+from langgraph_engine.bench.worker import FLOOR
+from langgraph_engine.bench.workloads import BY_NAME
 
-__all__ = ["STOCK", "Line", "document", "header", "judge", "lines", "rows", "sizes"]
+__all__ = [
+    "Line",
+    "duration",
+    "header",
+    "judge",
+    "lines",
+    "memory_rows",
+    "per_size",
+    "rows",
+    "title",
+]
 
-STOCK: Final = "langgraph"
-_FORMAT: Final = 1
-_NAME, _CELL = 22, 22
-_DISTRIBUTIONS: Final = (
-    "langgraph",
-    "langgraph-checkpoint",
-    "langchain-core",
-    "langgraph-engine",
-    "langgraph-engine-python",
-    "langgraph-engine-rust",
-    "langgraph-engine-cffi",
-)
+# --- what is asked for
+
+_TIMES_STOCK: Final = """
+    workload                              rust   cffi   python
+    invoke                                  10      6        5
+    chain                                   20      7        6
+    loop/sync                               20      7        6
+    loop/async                              30     10        8
+    loop-saved                               5      4        3
+    wide                                    10      6        5
+    sequential_1000                         40     12       10
+    fanout_to_subgraph_100x                 12      6        4
+    fanout_to_subgraph_100x_checkpoint      12      6        4
+"""
+"""How many times faster than stock an engine must be, in both modes unless one is named."""
+
+_ABOVE_FLOOR: Final = """
+    workload                              rust
+    react_agent_100x                        10
+    wide_state_25x300                        8
+    wide_dict_25x300                         8
+    pydantic_state_25x300                    8
+"""
+"""How many times less than stock an engine must take beyond the floor: where nodes take most of the time."""
+
+_SCALING: Final = {
+    # group: from this size, to that size, at most this many times the time per unit
+    SIZES: (10, 10_000, 1.10),
+    SENDS: (100, 10_000, 1.15),
+}
+"""How much more a superstep, or a task, may cost where there are many."""
+
+_NO_WORSE_THAN_STOCK: Final = {AT_ONCE: (1, 100), IN_THREADS: (1, 8)}
+"""Groups in which an engine's ratio of the larger to the smaller may not be above stock's."""
+_NOISE: Final = 1.05
+"""What two ratios may differ by and still count as equal."""
+
+_MEMORY_SLACK_KIB: Final = 1_024
+"""What a run may need beyond stock's: the allocator takes memory from the system in pieces of this order."""
+
+
+def _table(text: str) -> dict[tuple[str, str], float]:
+    """A table of targets as (engine, workload or workload/mode) to the number."""
+    (_, *engines), *rows = (line.split() for line in text.strip().splitlines())
+    return {
+        (engine, name): float(asked)
+        for name, *numbers in rows
+        for engine, asked in zip(engines, numbers, strict=True)
+    }
+
+
+def _asked(table: Mapping[tuple[str, str], float], engine: str, case: Case) -> float:
+    """The target of an engine on a case; 0 if there is none."""
+    both = table.get((engine, case.workload), 0.0)
+    return table.get((engine, f"{case.workload}/{case.mode}"), both)
+
+
+# --- summing up
 
 
 @dataclass(frozen=True)
 class Line:
     """One engine on one case, summed up.
 
-    ``times_stock`` says how many times faster than stock: the median, over all turns, of stock's
-    time in that turn by the engine's in the same turn; 0 where stock was not measured.
+    Attributes:
+        median_us: Median over the turns, in microseconds per unit.
+        fastest_us: The quickest turn.
+        spread_us: Median of the turns' distances from the median.
+        times_stock: How many times faster than stock: the median, over all turns, of stock's
+            time in that turn by the engine's in the same turn; 0 where stock was not measured.
+        floor_us: Median of the floor; 0 where it was not measured.
+        less_above_floor: How many times less than stock it takes beyond the floor; 0 where that isn't known.
     """
 
     case: Case
     engine: str
-    median_us: float
-    fastest_us: float
-    spread_us: float
-    times_stock: float
-    build_seconds: float
+    median_us: float = 0.0
+    fastest_us: float = 0.0
+    spread_us: float = 0.0
+    times_stock: float = 0.0
+    floor_us: float = 0.0
+    less_above_floor: float = 0.0
+    build_seconds: float = 0.0
     error: str = ""
 
 
 def lines(timings: Sequence[Timing]) -> list[Line]:
     """Sum up timings, one line for each."""
     stock = {t.case: t.seconds for t in timings if t.engine == STOCK}
-    return [_line(timing, stock.get(timing.case, ())) for timing in timings]
+    floor = {t.case: t.seconds for t in timings if t.engine == FLOOR}
+    return [_line(t, stock.get(t.case, ()), floor.get(t.case, ())) for t in timings]
 
 
-def _line(timing: Timing, stock: Sequence[float]) -> Line:
+def _line(timing: Timing, stock: Sequence[float], floor: Sequence[float]) -> Line:
     if timing.error or not timing.seconds:
-        return Line(timing.case, timing.engine, 0, 0, 0, 0, timing.build_seconds, timing.error)
+        error = timing.error or "was not timed"
+        return Line(timing.case, timing.engine, build_seconds=timing.build_seconds, error=error)
     us = [seconds * 1e6 for seconds in timing.seconds]
-    quartiles = statistics.quantiles(us, n=4) if len(us) > 1 else [us[0]] * 3
+    median = statistics.median(us)
+    floor_us = statistics.median(floor) * 1e6 if floor else 0.0
+    above = median - floor_us
+    stock_above = statistics.median(stock) * 1e6 - floor_us if stock else 0.0
     pairs = zip(stock, timing.seconds, strict=False)
     return Line(
         case=timing.case,
         engine=timing.engine,
-        median_us=statistics.median(us),
+        median_us=median,
         fastest_us=min(us),
-        spread_us=quartiles[2] - quartiles[0],
+        spread_us=statistics.median(abs(one - median) for one in us),
         times_stock=statistics.median(s / e for s, e in pairs) if stock else 0.0,
+        floor_us=floor_us,
+        less_above_floor=stock_above / above if stock and floor and above > 0 else 0.0,
         build_seconds=timing.build_seconds,
     )
 
 
+def per_size(timings: Sequence[Timing], group: str) -> dict[tuple[str, str], dict[int, float]]:
+    """What a unit costs in each size of a group's workloads.
+
+    Returns:
+        By engine and mode: the size to the median, in microseconds.
+    """
+    found: dict[tuple[str, str], dict[int, float]] = {}
+    for line in lines(timings):
+        workload = BY_NAME.get(line.case.workload)
+        if workload and workload.group == group and not line.error:
+            of_engine = found.setdefault((line.engine, line.case.mode), {})
+            of_engine[workload.size] = line.median_us
+    return found
+
+
+# --- printing
+
+_NAME, _MODE, _UNIT, _CELL = 36, 7, 10, 20
+
+
+def title(engine: str) -> str:
+    """An engine's name as tables have it."""
+    return "stock" if engine == STOCK else engine
+
+
+def duration(us: float) -> str:
+    """A time in the unit that suits it.
+
+    Example:
+        >>> duration(12.34), duration(43_210.0)
+        ('12.3 us', '43.2 ms')
+    """
+    if us < 10_000:
+        return f"{us:.2f} us" if us < 1 else f"{us:.1f} us"
+    return f"{us / 1e3:.1f} ms"
+
+
 def header(engines: Sequence[str]) -> str:
     """First line of the table."""
-    names = "".join(f"{_title(engine):>{_CELL}}" for engine in engines)
-    return f"{'us per unit':<{_NAME}}{'unit':<11}{names}"
-
-
-def _title(engine: str) -> str:
-    return "stock" if engine == STOCK else engine
+    names = "".join(f"{title(engine):>{_CELL}}" for engine in engines)
+    return f"{'workload':<{_NAME}}{'mode':<{_MODE}}{'per':<{_UNIT}}{names}"
 
 
 def rows(timings: Sequence[Timing]) -> list[str]:
@@ -86,13 +188,14 @@ def rows(timings: Sequence[Timing]) -> list[str]:
     by_case: dict[Case, list[Line]] = {}
     for line in lines(timings):
         by_case.setdefault(line.case, []).append(line)
-    return [*(_row(of_case) for of_case in by_case.values()), *size_rows(timings)]
+    return [*(_row(of_case) for of_case in by_case.values()), *_group_rows(timings)]
 
 
 def _row(of_case: Sequence[Line]) -> str:
     case = of_case[0].case
-    name = f"{case.workload} ({case.mode})"
-    text = f"{name:<{_NAME}}{BY_NAME[case.workload].unit:<11}"
+    workload = BY_NAME.get(case.workload)
+    name, unit = (workload.name, workload.unit) if workload else ("graph", "run")
+    text = f"{name:<{_NAME}}{case.mode:<{_MODE}}{unit:<{_UNIT}}"
     text += "".join(f"{_cell(line):>{_CELL}}" for line in of_case)
     errors = [f"\n    {line.engine}: {line.error}" for line in of_case if line.error]
     return text + "".join(errors)
@@ -101,124 +204,95 @@ def _row(of_case: Sequence[Line]) -> str:
 def _cell(line: Line) -> str:
     if line.error:
         return "failed"
-    if line.engine == STOCK or not line.times_stock:
-        return f"{line.median_us:.1f}"
-    return f"{line.median_us:.1f} ({line.times_stock:.1f}x)"
+    if line.engine in {STOCK, FLOOR} or not line.times_stock:
+        return duration(line.median_us)
+    return f"{duration(line.median_us)} ({line.times_stock:.1f}x)"
 
 
-def document(timings: Sequence[Timing], profile: Profile) -> dict[str, Any]:
-    """Everything as plain data, for JSON, with what it was measured on."""
-    return {
-        "format": _FORMAT,
-        "profile": profile.name,
-        "rounds": profile.rounds,
-        "clock": profile.clock,
-        "machine": _machine(),
-        "versions": _versions(),
-        "results": [
-            {
-                "workload": line.case.workload,
-                "mode": line.case.mode,
-                "unit": BY_NAME[line.case.workload].unit,
-                "engine": line.engine,
-                "median_us": round(line.median_us, 3),
-                "fastest_us": round(line.fastest_us, 3),
-                "spread_us": round(line.spread_us, 3),
-                "times_stock": round(line.times_stock, 3),
-                "build_seconds": round(line.build_seconds, 4),
-                "error": line.error,
-            }
-            for line in lines(timings)
-        ],
-        "step_by_size": [
-            {"engine": engine, "mode": mode, "ratios": {k: round(v, 3) for k, v in ratios.items()}}
-            for (engine, mode), ratios in sizes(timings).items()
-        ],
-    }
+def _group_rows(timings: Sequence[Timing]) -> Iterator[str]:
+    """Lines of the table that compare the sizes of a group."""
+    for group in (SIZES, SENDS, AT_ONCE, IN_THREADS):
+        for (engine, mode), costs in per_size(timings, group).items():
+            if engine != FLOOR and len(costs) > 1:
+                smallest = costs[min(costs)]
+                listed = ", ".join(f"{size}: {us / smallest:.2f}" for size, us in costs.items())
+                yield f"    {title(engine)} ({mode}), time by number of {group}: {listed}"
 
 
-def _machine() -> dict[str, Any]:
-    return {
-        "processor": _processor(),
-        "cores": os.cpu_count(),
-        "system": f"{platform.system()} {platform.release()}",
-        "load": list(os.getloadavg()) if hasattr(os, "getloadavg") else [],
-    }
+def memory_rows(found: Sequence[Memory]) -> list[str]:
+    """Lines of the memory table for one case: what the run needed, and the process's peak, in MiB."""
+    if not found:
+        return []
+    case = found[0].case
+    text = f"{case.workload:<{_NAME}}{case.mode:<{_MODE}}{'run':<{_UNIT}}"
+    cells = (f"{m.of_run_kib / 1024:.1f} of {m.peak_kib / 1024:.0f} MiB" for m in found)
+    return [text + "".join(f"{cell:>{_CELL}}" for cell in cells)]
 
 
-def _processor() -> str:
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+# --- judging
 
 
-def _versions() -> dict[str, str]:
-    found = {name: installed_version(name) for name in _DISTRIBUTIONS}
-    return {"python": platform.python_version(), **{n: v for n, v in found.items() if v}}
-
-
-_AT_LEAST: Final = {
-    ("rust", "chain"): 10.0,
-    ("rust", "loop"): 10.0,
-    ("rust", "invoke"): 5.0,
-    ("cffi", "chain"): 5.0,
-    ("cffi", "loop"): 5.0,
-    ("python", "chain"): 5.0,
-    ("python", "loop"): 5.0,
-}
-"""How many times faster than stock an engine must be, synchronously and asynchronously."""
-
-_SIZES_WITHIN: Final = 1.2
-"""A step may cost this many times as much in one size of graph as in another."""
-
-
-def sizes(timings: Sequence[Timing]) -> dict[tuple[str, str], dict[str, float]]:
-    """What a step costs in each size of graph, next to what it costs in the smallest.
-
-    Returns:
-        By engine and mode: workload name to the median, over all turns, of its time in that turn by
-        the smallest graph's in the same turn.
-    """
-    found: dict[tuple[str, str], dict[str, float]] = {}
-    smallest: dict[tuple[str, str], Timing] = {}
-    for timing in timings:
-        if BY_NAME[timing.case.workload].group == SIZES and timing.seconds:
-            key = (timing.engine, timing.case.mode)
-            first = smallest.setdefault(key, timing)
-            pairs = zip(timing.seconds, first.seconds, strict=True)
-            ratio = statistics.median(here / there for here, there in pairs)
-            found.setdefault(key, {})[timing.case.workload] = ratio
-    return found
-
-
-def size_rows(timings: Sequence[Timing]) -> list[str]:
-    """Lines of the table that compare the sizes."""
-    return [
-        f"    a step on {_title(engine)} ({mode}), in graphs of different sizes: {_listed(ratios)}"
-        for (engine, mode), ratios in sizes(timings).items()
-    ]
-
-
-def _listed(ratios: dict[str, float]) -> str:
-    return ", ".join(f"{name} {ratio:.2f}" for name, ratio in ratios.items())
-
-
-def judge(timings: Sequence[Timing]) -> list[str]:
+def judge(timings: Sequence[Timing], memories: Sequence[Memory] = ()) -> list[str]:
     """Targets that were missed, a sentence each; what wasn't measured isn't judged."""
     summed = lines(timings)
     missed = [f"{_who(line)}: {line.error}" for line in summed if line.error]
-    for line in summed:
-        target = _AT_LEAST.get((line.engine, line.case.workload))
-        if target and line.times_stock and line.times_stock < target:
-            missed.append(f"{_who(line)}: {line.times_stock:.1f}x stock, {target:.0f}x asked for")
-    for (engine, mode), ratios in sizes(timings).items():
-        uneven = max(ratios.values()) > _SIZES_WITHIN * min(ratios.values())
-        if engine != STOCK and uneven:
-            missed.append(f"{engine} ({mode}): a step's cost depends on size: {_listed(ratios)}")
-    return missed
+    missed += [sentence for line in summed for sentence in _slow(line)]
+    missed += [sentence for group in _SCALING for sentence in _steep(timings, group)]
+    missed += [s for group in _NO_WORSE_THAN_STOCK for s in _steeper_than_stock(timings, group)]
+    return missed + list(_hungry(memories))
+
+
+def _slow(line: Line) -> Iterator[str]:
+    times, less = _table(_TIMES_STOCK), _table(_ABOVE_FLOOR)
+    asked = _asked(times, line.engine, line.case)
+    if line.times_stock and line.times_stock < asked:
+        yield f"{_who(line)}: {line.times_stock:.1f}x stock, {asked:.0f}x asked for"
+    asked = _asked(less, line.engine, line.case)
+    if line.less_above_floor and line.less_above_floor < asked:
+        yield (
+            f"{_who(line)}: {line.less_above_floor:.1f}x less than stock beyond the floor, "
+            f"{asked:.0f}x asked for"
+        )
+
+
+def _steep(timings: Sequence[Timing], group: str) -> Iterator[str]:
+    small, large, most = _SCALING[group]
+    for (engine, mode), costs in per_size(timings, group).items():
+        if engine not in {STOCK, FLOOR} and small in costs and large in costs:
+            ratio = costs[large] / costs[small]
+            if ratio > most:
+                yield (
+                    f"{engine} ({mode}): with {large} {group} a unit costs {ratio:.2f} times what it "
+                    f"costs with {small}, {most:.2f} at most is asked for"
+                )
+
+
+def _steeper_than_stock(timings: Sequence[Timing], group: str) -> Iterator[str]:
+    small, large = _NO_WORSE_THAN_STOCK[group]
+    costs = per_size(timings, group)
+    ratios = {
+        key: of_key[large] / of_key[small]
+        for key, of_key in costs.items()
+        if small in of_key and large in of_key
+    }
+    for (engine, mode), ratio in ratios.items():
+        stock = ratios.get((STOCK, mode))
+        if stock and engine not in {STOCK, FLOOR} and ratio > stock * _NOISE:
+            yield (
+                f"{engine} ({mode}): with {large} {group} a unit costs {ratio:.2f} times what it "
+                f"costs with {small}, and {stock:.2f} times on stock"
+            )
+
+
+def _hungry(memories: Sequence[Memory]) -> Iterator[str]:
+    stock = {m.case: m for m in memories if m.engine == STOCK}
+    for found in memories:
+        asked = stock.get(found.case)
+        if asked and found.of_run_kib > asked.of_run_kib + _MEMORY_SLACK_KIB:
+            yield (
+                f"{found.engine} on {found.case.workload} ({found.case.mode}): a run needs "
+                f"{found.of_run_kib} KiB, and {asked.of_run_kib} KiB on stock"
+            )
 
 
 def _who(line: Line) -> str:
