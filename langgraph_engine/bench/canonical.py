@@ -60,26 +60,29 @@ def _text(plain: Any) -> str:
     return json.dumps(plain, sort_keys=True)
 
 
-def differences(here: Any, there: Any, where: str = "the result") -> Iterator[str]:
+def differences(
+    here: Any, there: Any, names: tuple[str, str], where: str = "the result"
+) -> Iterator[str]:
     """Where two canonical values differ, a sentence each.
 
     Example:
-        >>> list(differences({"n": 1, "m": [1]}, {"n": 2, "m": [1]}, "state"))
-        ['state.n is 1 on the one and 2 on the other']
+        >>> list(differences({"n": 1, "m": [1]}, {"n": 2, "m": [1]}, ("stock", "rust")))
+        ["the result's n is 1 on stock and 2 on rust"]
     """
-    if here == there:
+    if here == there and type(here) is type(there):
         return
     if isinstance(here, dict) and isinstance(there, dict):
         for key in sorted(here.keys() | there.keys()):
-            if key not in here or key not in there:
-                yield f"{where}.{key} is only on the {'other' if key not in here else 'one'}"
+            part = f"{where}.{key}" if "'s " in where else f"{where}'s {key}"
+            if key in here and key in there:
+                yield from differences(here[key], there[key], names, part)
             else:
-                yield from differences(here[key], there[key], f"{where}.{key}")
+                yield f"{part} is there on {names[key in there]} only"
     elif isinstance(here, list) and isinstance(there, list) and len(here) == len(there):
         for i, (one, other) in enumerate(zip(here, there, strict=True)):
-            yield from differences(one, other, f"{where}[{i}]")
+            yield from differences(one, other, names, f"{where}[{i}]")
     else:
-        yield f"{where} is {_short(here)} on the one and {_short(there)} on the other"
+        yield f"{where} is {_short(here)} on {names[0]} and {_short(there)} on {names[1]}"
 
 
 def _short(plain: Any) -> str:

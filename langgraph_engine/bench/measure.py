@@ -189,8 +189,8 @@ def _take_turns(slots: Sequence[_Slot], profile: Profile, advance: Callable[[flo
         if slot.case.workload in BY_NAME:
             slot.do(lambda slot: slot.compare(stock.get(slot.case, "")))
     a_round = sum(slot.turn_seconds for slot in slots)
-    affordable = int(profile.budget / max(a_round, 1e-9))
-    rounds = max(min(profile.rounds, affordable), min(profile.rounds, profile.fewest))
+    affordable = profile.budget / max(a_round, 1e-9)
+    rounds = int(min(profile.rounds, max(affordable, profile.fewest)))
     for done in range(rounds):
         for slot in slots:
             slot.do(_Slot.turn)
@@ -204,8 +204,8 @@ def _grouped(cases: Sequence[Case]) -> list[list[Case]]:
     groups: dict[object, list[Case]] = {}
     for case in cases:
         workload = BY_NAME.get(case.workload)
-        alone = workload is None or not workload.group
-        key = case if workload is None or alone else (workload.group, case.mode)
+        group = workload.group if workload else ""
+        key = (group, case.mode) if group else case
         groups.setdefault(key, []).append(case)
     return list(groups.values())
 

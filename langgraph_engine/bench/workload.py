@@ -25,12 +25,12 @@ class Program:
     Attributes:
         run: One run on whatever engine is installed; gives the answer, or a coroutine of it.
         floor: The same work in a loop written by hand; gives the same answer in the same way.
-        clean_up: Called after runs, outside the time that is measured.
+        clean_up: Called after runs, outside the time that is measured; may return a coroutine.
     """
 
     run: Callable[[], Any]
     floor: Callable[[], Any] | None = None
-    clean_up: Callable[[], None] = lambda: None
+    clean_up: Callable[[], Any] = lambda: None
 
 
 @dataclass(frozen=True)
@@ -84,4 +84,10 @@ class Threads:
         """Delete what the saver kept of the runs so far."""
         for thread in self._used:
             self.saver.delete_thread(thread)
+        self._used.clear()
+
+    async def adelete(self) -> None:
+        """Delete it through the saver's asynchronous methods: some savers have no others."""
+        for thread in self._used:
+            await self.saver.adelete_thread(thread)
         self._used.clear()

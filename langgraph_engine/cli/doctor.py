@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import platform
 import sys
@@ -10,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import langgraph_engine
 from langgraph_engine import installation, registry, startup_hook
+from langgraph_engine.cli import named_graph
 from langgraph_engine.cli.engines_table import table
-from langgraph_engine.errors import ConfigurationError
 from langgraph_engine.versions import LANGGRAPH_RANGE, check_langgraph
 
 if TYPE_CHECKING:
@@ -26,7 +25,7 @@ def command(arguments: Arguments) -> int:
     hook = startup_hook.state()
     installation.install(arguments.engine)
     # After installing: importing a graph's module may already run graphs.
-    graph = _load_graph(arguments.graph) if arguments.graph else None
+    graph = named_graph.load(arguments.graph) if arguments.graph else None
     print(_versions())
     print(_table_of_engines())
     print(_startup_hook(hook))
@@ -145,40 +144,6 @@ def _trial(engine: str) -> set[str]:
     asyncio.run(asynchronously())
     after = langgraph_engine.stats()["native"].get(engine, {})
     return {method for method, runs in after.items() if runs > before.get(method, 0)}
-
-
-def _load_graph(target: str) -> Any:
-    """Import ``module:graph``.
-
-    Raises:
-        ConfigurationError: There is no such thing, or it is not a compiled graph.
-    """
-    from langgraph_engine.upstream import Pregel
-
-    module_name, colon, attribute = target.partition(":")
-    if not (module_name and colon and attribute):
-        raise ConfigurationError(f"'{target}' names no graph; write module:graph")
-    sys.path.insert(0, os.getcwd())
-    try:
-        found: Any = importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
-            raise
-        raise ConfigurationError(
-            f"There is no module '{module_name}'; start the command where it can be imported"
-        ) from error
-    for part in attribute.split("."):
-        if not hasattr(found, part):
-            raise ConfigurationError(f"'{module_name}' has no '{attribute}'; write module:graph")
-        found = getattr(found, part)
-    if callable(found) and not isinstance(found, Pregel):
-        found = found()
-    if not isinstance(found, Pregel):
-        raise ConfigurationError(
-            f"'{target}' is a {type(found).__name__} and not a compiled graph; name the result of "
-            "compile(), or a function that returns it"
-        )
-    return found
 
 
 def _report_graph(target: str, graph: Any, installed: Installation) -> bool:
