@@ -20,11 +20,7 @@ _PREFERRED = ("python", "cffi", "rust")
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure, print, store; 1 if something failed or ``--judge`` found a target missed."""
     args = _parser().parse_args(argv)
-    measured = (
-        document.load(args.load)
-        if args.load
-        else _measured(args, _command(sys.argv[1:] if argv is None else argv))
-    )
+    measured = document.load(args.load) if args.load else _measured(args)
     if args.json:
         document.store(measured, args.json)
         _say(f"stored in {args.json}")
@@ -45,10 +41,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 1 if any(timing.error for timing in measured.timings) else 0
 
 
-def _measured(args: argparse.Namespace, command: str) -> document.Document:
+def _measured(args: argparse.Namespace) -> document.Document:
     """Measure what is asked for, and print it on the way."""
     profile = measure.QUICK if args.quick else measure.FULL
-    profile = replace(profile, clock=args.clock)
+    remembered = profile.memory if args.memory is None else tuple(args.memory)
+    profile = replace(profile, clock=args.clock, memory=remembered)
     if args.langgraph:
         os.environ[FOLDER_VARIABLE] = str(args.langgraph.resolve())
     else:
@@ -74,15 +71,19 @@ def _measured(args: argparse.Namespace, command: str) -> document.Document:
         found = measure.memory(case, engines)
         _say("\n".join(results.memory_rows(found)))
         memories += found
-    return document.document(timings, memories, profile, command)
+    return document.document(timings, memories, profile, _command(args))
 
 
-def _command(argv: Sequence[str]) -> str:
-    """The command that measures the same: without options that name places on this machine."""
-    places = {"--langgraph", "--json", "--plots", "--docs", "--load"}
-    pairs = zip(["", *argv], argv, strict=False)
-    kept = [word for before, word in pairs if word not in places and before not in places]
-    return " ".join(["nox -s bench --", "--docs", *kept])
+def _command(args: argparse.Namespace) -> str:
+    """The command that measures the same; without options that name places on this machine."""
+    words = ["nox -s bench --", "--docs"]
+    if args.quick:
+        words.append("--quick")
+    for option in ("clock", "engines", "modes", "memory", "only"):
+        value = getattr(args, option)
+        if value is not None and value != _parser().get_default(option):
+            words += [f"--{option}", value if isinstance(value, str) else ",".join(value)]
+    return " ".join(words)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -99,9 +100,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--only", type=_workloads, help=f"some of these, separated by commas: {', '.join(BY_NAME)}"
     )
-    parser.add_argument("--modes", type=_names, default=["sync", "async"], help="sync,async")
+    parser.add_argument(
+        "--modes", type=_names, default=["sync", "async"], help="sync, async or both"
+    )
     parser.add_argument(
         "--clock", choices=("wall", "cpu"), default="wall", help="cpu: on a busy machine"
+    )
+    parser.add_argument(
+        "--memory", type=_names, metavar="MODES", help="in which modes to measure memory as well"
     )
     parser.add_argument(
         "--langgraph",

@@ -201,11 +201,11 @@ def _to_gain(mode: str, share: float | None) -> str:
     """What any engine could gain at most, given the nodes' part of stock's time."""
     if share is None:
         return f"How much of the time passes in nodes can't be told of this graph ({mode})."
-    share = min(max(share, 0.0005), 1.0)
-    said = f"nodes take {share:.0%} of stock's time ({mode}): at most {1 / share:.2f}x is to be had"
-    if share >= 0.5:
-        return f"There is little to gain: {said}."
-    return f"{said[0].upper()}{said[1:]}, from any engine."
+    if share < 0.05:
+        return f"Nodes take less than 5% of stock's time ({mode}): nearly all of it is LangGraph's own."
+    share = min(share, 1.0)
+    said = f"take {share:.0%} of stock's time ({mode}): at most {1 / share:.2f}x is to be had."
+    return f"There is little to gain: nodes {said}" if share >= 0.5 else f"Nodes {said}"
 
 
 @contextmanager
@@ -218,7 +218,8 @@ def _progress(parts: int) -> Iterator[Callable[[float], None]]:
         yield lambda _: None
         return
     done = 0
-    with Progress(console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("timing", total=parts)
 
         def advance(part: float) -> None:
