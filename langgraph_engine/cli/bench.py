@@ -219,12 +219,15 @@ def _progress(parts: int) -> Iterator[Callable[[float], None]]:
         return
     done = 0
     console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+    # Redrawn between turns only: a thread that draws would take time from what is timed.
+    with Progress(
+        console=console, transient=True, auto_refresh=False, disable=not console.is_terminal
+    ) as bar:
         task = bar.add_task("timing", total=parts)
 
         def advance(part: float) -> None:
             nonlocal done
-            bar.update(task, completed=done + part)
+            bar.update(task, completed=done + part, refresh=True)
             done += part == 1
 
         yield advance
