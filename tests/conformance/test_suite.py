@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import doctest
 import math
+from pathlib import Path
 
 import pytest
 from langgraph.types import Overwrite, Send
 
-from langgraph_engine import protocol, upstream
+from langgraph_engine import execute, protocol, upstream
 from langgraph_engine.conformance import __main__ as command
 from langgraph_engine.conformance import behaviors as behaviors_module
 from langgraph_engine.conformance import record, scenario, values
@@ -29,9 +30,7 @@ EMPTY = {"channels": [], "nodes": [], "trigger_to_nodes": {}}
 
 def test_the_bullets_are_those_of_the_contract():
     found = behaviors()
-    written = protocol.__file__
-    with open(written, encoding="utf-8") as file:
-        text = file.read()
+    text = Path(protocol.__file__).read_text() + Path(execute.__file__).read_text()
     counted = 0
     for part in text.split("Behavior:\n")[1:]:
         for line in part.splitlines():
