@@ -47,8 +47,8 @@ class Profile:
     clock: str = "wall"
 
 
-FULL: Final = Profile("full", 11, 0.1, 0.3, budget=15, fewest=5, memory=("sync", "async"))
-QUICK: Final = Profile("quick", 5, 0.02, 0.05, budget=1)
+FULL: Final = Profile("full", 11, 0.1, 0.3, budget=10, fewest=5, memory=("sync", "async"))
+QUICK: Final = Profile("quick", 3, 0.02, 0.03, budget=1)
 
 
 @dataclass(frozen=True)

@@ -24,15 +24,24 @@ the command below writes it anew.
 
 Stock, the engines and the floor take turns, each in a process of its own, so a ratio holds on a noisy machine;
 [decision 0004](decisions/0004-benchmarks-take-turns.md) says why. A cell is the median over the turns, with the
-median distance from it, and how many times faster than stock: the median of the ratios within a turn. Every
-answer is compared with stock's before it is timed, and so is that the engine gave it.
+median distance from it, and how many times faster than stock: the median of the ratios within a turn. Before a
+case is timed its answer is compared with stock's, and it is made sure that the engine gave it.
 
 The **floor** is the same work in a loop written by hand: the same nodes, routers and reducers, the same states, and no
 LangGraph around them. No engine can be faster.
 
-To measure a graph of your own: `langgraph-engine bench module:graph --input FILE`. It compares the results first,
-and says what share of stock's time passes inside the nodes, which no engine can shorten.
-`python -m pyperf stats bench.json` reads what a run stored, and `python -m pyperf compare_to` compares two of them.
+What a run stores, `bench.json`, is a pyperf suite: `python -m pyperf stats bench.json` reads it, and `python -m pyperf
+compare_to` compares two runs. `nox -s bench -- --load bench.json --docs` writes this page from it; `-- --help` lists the rest.
+
+## A graph of your own
+
+    langgraph-engine bench app:graph --input question.json
+    langgraph-engine bench app:graph --input - --mode both --engine rust,python --json out.json < question.json
+
+It runs the graph on stock and on the engine and compares the results; if they differ it says where, and exits with 1.
+Then both are timed in turns: for `--seconds`, or `--runs` times where a run takes long or costs money. At the end it says
+what share of stock's time passes inside the nodes. No engine can shorten that: where nodes take 90% of the time, a run can't become
+more than 1.1 times as fast. What a node waits for counts as its own, and so does a graph that it calls by itself.
 """
 
 _OWN = """\

@@ -26,6 +26,7 @@ _COLORS: Final = {
 _STYLE: Final = {
     # The same drawing gives the same file.
     "svg.hashsalt": "langgraph-engine",
+    "svg.fonttype": "none",
     "font.size": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -140,6 +141,7 @@ def _stack(plt: Any, parts: dict[str, dict[str, tuple[float, float]]]) -> Any:
             own.append(100 * rest / whole)
     axes.barh(names, nodes, color=_COLORS[FLOOR], label="floor: the nodes' work in a plain loop")
     axes.barh(names, own, left=nodes, color=_COLORS["rust"], label="the engine's own")
+    axes.margins(y=0.01)
     axes.invert_yaxis()
     axes.set_xlabel("per cent of stock's time")
     axes.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
