@@ -109,6 +109,8 @@ class SavingLoop:
     is_async = False
     callback_manager: Callable[[Any], Any]
     submit: Callable[..., Any]
+    save: Callable[..., Any]
+    """Calls the saver: in the background, or at once if it only works in memory. Gives a future."""
     put_writes_call: Callable[..., Any] | None
     put_checkpoint_call: Callable[..., Any] | None
     call_function: Callable[[PregelExecutableTask], Any]
@@ -392,8 +394,8 @@ class SavingLoop:
         """Have writes saved; the future of that."""
         assert self.put_writes_call is not None
         if not _takes_task_path(self.put_writes_call):
-            return self.submit(self.put_writes_call, config, writes, task_id)
-        return self.submit(self.put_writes_call, config, writes, task_id, path)
+            return self.save(self.put_writes_call, config, writes, task_id)
+        return self.save(self.put_writes_call, config, writes, task_id, path)
 
     def path_of(self, task_id: str) -> str:
         """The text form of a task's path; empty if it isn't of this superstep."""
@@ -477,7 +479,7 @@ class SavingLoop:
     ) -> None:
         """Have a checkpoint saved after the one before it and after ``writes``, which are futures."""
         assert self.put_checkpoint_call is not None
-        self.put_checkpoint_future = self.submit(
+        self.put_checkpoint_future = self.save(
             self.put_checkpoint_call,
             self.put_checkpoint_future,
             writes,
