@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import os
 import sys
 from collections.abc import Sequence
@@ -19,8 +20,17 @@ _PREFERRED = ("python", "cffi", "rust")
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure, print, store; 1 if something failed or ``--judge`` found a target missed."""
-    args = _parser().parse_args(argv)
-    measured = document.load(args.load) if args.load else _measured(args)
+    parser = _parser()
+    args = parser.parse_args(argv)
+    needed = ["pyperf", *(["matplotlib"] if args.plots or args.docs else [])]
+    missing = [name for name in needed if importlib.util.find_spec(name) is None]
+    if missing:
+        # Before anything is measured, not after.
+        parser.error(f"{missing[0]} is not installed; pip install 'langgraph-engine[bench]'")
+    try:
+        measured = document.load(args.load) if args.load else _measured(args)
+    except document.NotAResultError as error:
+        parser.error(str(error))
     if args.json:
         document.store(measured, args.json)
         _say(f"stored in {args.json}")

@@ -20,7 +20,7 @@ from langgraph_engine.bench.results import lines
 from langgraph_engine.bench.workloads import BY_NAME
 from langgraph_engine.versions import installed_version
 
-__all__ = ["Document", "document", "load", "store"]
+__all__ = ["Document", "NotAResultError", "document", "load", "store"]
 
 _FORMAT: Final = 2
 _KEY: Final = "langgraph_engine"
@@ -44,6 +44,10 @@ _OF_INTEREST: Final = (
     "timer",
 )
 """What pyperf says of a machine that a reader may want; the rest names the machine itself."""
+
+
+class NotAResultError(Exception):
+    """A file isn't what `store` writes."""
 
 
 @dataclass(frozen=True)
@@ -134,12 +138,17 @@ def load(path: Path) -> Document:
     """Read a file that `store` wrote.
 
     Raises:
-        ValueError: It is another file, or of another format.
+        NotAResultError: It is not there, it is another file, or of another format.
     """
-    plain = json.loads(path.read_text(encoding="utf-8")).get(_KEY, {})
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise NotAResultError(f"{path} can't be read as JSON: {error}") from error
+    plain = stored.get(_KEY, {}) if isinstance(stored, dict) else {}
     if plain.get("format") != _FORMAT:
-        msg = f"{path} is no result of this benchmark, or one of another version; measure again"
-        raise ValueError(msg)
+        raise NotAResultError(
+            f"{path} is no result of this benchmark, or one of another version; measure again"
+        )
     profile = plain["profile"]
     return Document(
         timings=[

@@ -262,6 +262,7 @@ def _run_in_threads(count: int) -> Workload:
         build=_threads(count),
         answer=[{"count": ITERATIONS}] * count,
         modes=("sync",),
+        quick=count == 8,
         group=IN_THREADS,
         size=count,
     )

@@ -119,6 +119,17 @@ def test_everything_is_timed_in_turns():
     assert [timing for group in reported for timing in group] == found
 
 
+def test_cases_of_a_group_take_turns_and_are_reported_together():
+    reported = []
+    cases = [Case("threads-1", False), Case("chain", False), Case("threads-8", False)]
+    measure.measure(cases, ["langgraph"], SHORT, reported.append)
+    assert [[t.case.workload for t in group] for group in reported] == [
+        ["threads-1", "threads-8"],
+        ["chain"],
+    ]
+    assert all(len(t.seconds) == SHORT.fewest and not t.error for g in reported for t in g)
+
+
 def test_a_worker_that_fails_is_an_error_of_its_case_only():
     (failed, stock) = measure.measure(
         [Case("invoke", False)], ["zorp", "langgraph"], SHORT, lambda _: None
@@ -276,10 +287,23 @@ def test_a_result_comes_back_from_its_file_and_pyperf_reads_it(measured, tmp_pat
     assert suite.get_benchmark("chain sync rust").get_values() == (20e-6, 21e-6)
 
 
-def test_another_file_is_refused(tmp_path):
-    (tmp_path / "other.json").write_text("{}")
-    with pytest.raises(ValueError, match="no result of this benchmark"):
+@pytest.mark.parametrize("text", ["{}", "[]", "{", '{"langgraph_engine": {"format": 1}}'])
+def test_another_file_is_refused(tmp_path, capsys, text):
+    (tmp_path / "other.json").write_text(text)
+    with pytest.raises(document.NotAResultError):
         document.load(tmp_path / "other.json")
+    with pytest.raises(SystemExit) as exited:
+        command.main(["--load", str(tmp_path / "other.json")])
+    assert exited.value.code == 2
+    assert "other.json" in capsys.readouterr().err
+
+
+def test_what_is_not_installed_is_said_before_anything_is_measured(monkeypatch, capsys):
+    monkeypatch.setattr(command.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(SystemExit) as exited:
+        command.main(["--only", "invoke"])
+    assert exited.value.code == 2
+    assert "pip install 'langgraph-engine[bench]'" in capsys.readouterr().err
 
 
 def test_the_page_says_what_was_measured_on_what_and_how(measured, tmp_path):
