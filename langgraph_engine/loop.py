@@ -413,6 +413,7 @@ class Loop(StartingLoop):
                 self.deltas.put_written(self)
             self.put_checkpoint(self.checkpoint_metadata, exiting=True)
             self.put_pending_writes()
+            self.save_unsaved()
         if isinstance(error, GraphInterrupt) and not self.is_nested:
             self._interrupted(error)
             self.output = self.run.read(self.output_keys)

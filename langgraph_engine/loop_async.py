@@ -18,7 +18,6 @@ from typing_extensions import Self
 from langgraph_engine import upstream
 from langgraph_engine.coroutines import NodeCoroutine
 from langgraph_engine.loop import CallFutures, Loop
-from langgraph_engine.memory_saver import works_in_memory
 from langgraph_engine.quiet_config import run_is_over
 
 __all__ = ["AsyncLoop", "OwnCancels", "Stepped"]
@@ -98,10 +97,6 @@ class OwnCancels:
         return _cancelled_itself(self._task, self._times)
 
 
-async def _raise(error: Exception) -> None:
-    raise error
-
-
 def _cancelled_itself(task: Any, times: int) -> Generator[Any, Any, None]:
     """Take a coroutine's cancelling from the task. Raises it, if the coroutine didn't meet it yet."""
     for _ in range(times):
@@ -123,13 +118,11 @@ class AsyncLoop(Loop):
         self.callback_manager = upstream.get_async_callback_manager_for_config
         saver = self.checkpointer
         self._save_error: Exception | None = None
-        if saver is not None and works_in_memory(saver):
-            self.put_writes_call, self.put_checkpoint_call = saver.put_writes, self._put_now
-            self.save = self._save_now
-        else:
-            self.put_writes_call = None if saver is None else saver.aput_writes
-            self.put_checkpoint_call = None if saver is None else self._put_after_previous
-            self.save = self.submit
+        self.put_writes_call = None if saver is None else saver.aput_writes
+        self.put_checkpoint_call = None if saver is None else self._put_after_previous
+        if self.in_memory:
+            assert saver is not None
+            self.put_checkpoint_call = self._put_now
 
     # -- background work ------------------------------------------------------------------------
 
@@ -189,13 +182,14 @@ class AsyncLoop(Loop):
             self.asyncio_task = asyncio.current_task() if shared else None
         super().begin_execution()
 
-    def _save_now(self, call: Any, *args: Any) -> Any:
+    def done_future(self, result: Any) -> Any:
         future = self.event_loop.create_future()
-        try:
-            future.set_result(call(*args))
-        except Exception as error:  # noqa: BLE001 - raised where it would be from the background
-            return self.submit(_raise, error)
+        future.set_result(result)
         return future
+
+    @staticmethod
+    async def raising(error: Exception) -> None:
+        raise error
 
     def _put_now(
         self, _: Any, __: Any, config: Any, checkpoint: Any, metadata: Any, new_versions: Any
@@ -317,6 +311,7 @@ class AsyncLoop(Loop):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> bool | None:
+        self.save_unsaved()
         unused = self._executor is None and not self._coroutines
         if self.direct and unused and self.durability != "exit":
             try:

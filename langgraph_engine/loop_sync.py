@@ -16,16 +16,11 @@ from typing_extensions import Self
 
 from langgraph_engine import upstream
 from langgraph_engine.loop import CallFutures, Loop
-from langgraph_engine.memory_saver import works_in_memory
 from langgraph_engine.quiet_config import run_is_over
 
 __all__ = ["SyncLoop"]
 
 CONF = upstream.CONF
-
-
-def _raise(error: Exception) -> None:
-    raise error
 
 
 class SyncLoop(Loop):
@@ -40,7 +35,6 @@ class SyncLoop(Loop):
         saver = self.checkpointer
         self.put_writes_call = None if saver is None else saver.put_writes
         self.put_checkpoint_call = None if saver is None else self._put_after_previous
-        self.save = self._save_now if works_in_memory(saver) else self.submit
 
     # -- background work ------------------------------------------------------------------------
 
@@ -64,13 +58,15 @@ class SyncLoop(Loop):
         executor = self._executor
         return None if executor is None else executor.__exit__(*error)
 
-    def _save_now(self, call: Callable[..., Any], *args: Any) -> concurrent.futures.Future[Any]:
+    @staticmethod
+    def done_future(result: Any) -> concurrent.futures.Future[Any]:
         future: concurrent.futures.Future[Any] = concurrent.futures.Future()
-        try:
-            future.set_result(call(*args))
-        except Exception as error:  # noqa: BLE001 - raised where it would be from the background
-            return self.submit(_raise, error)  # type: ignore[no-any-return]
+        future.set_result(result)
         return future
+
+    @staticmethod
+    def raising(error: Exception) -> None:
+        raise error
 
     def _put_after_previous(
         self,

@@ -25,6 +25,7 @@ from langgraph.types import Interrupt, PregelExecutableTask, Send
 from langgraph_engine import upstream
 from langgraph_engine.committing import commit
 from langgraph_engine.delta import DeltaBook
+from langgraph_engine.memory_saver import works_in_memory
 from langgraph_engine.protocol import Run, TaskWrites
 from langgraph_engine.task_config import ChannelMap, TaskBasis, path_text
 
@@ -109,8 +110,10 @@ class SavingLoop:
     is_async = False
     callback_manager: Callable[[Any], Any]
     submit: Callable[..., Any]
-    save: Callable[..., Any]
-    """Calls the saver: in the background, or at once if it only works in memory. Gives a future."""
+    done_future: Callable[[Any], Any]
+    """A future that has this result."""
+    raising: Callable[[Exception], Any]
+    """What ``submit`` is given for a future that has this exception."""
     put_writes_call: Callable[..., Any] | None
     put_checkpoint_call: Callable[..., Any] | None
     call_function: Callable[[PregelExecutableTask], Any]
@@ -175,6 +178,8 @@ class SavingLoop:
         self.lifecycle_events: deque[Any] = deque()
         self._place(config, stream)
         self.deltas = DeltaBook(self) if graph.deltas else None
+        self.in_memory = self.deltas is None and works_in_memory(options.checkpointer)
+        self._unsaved: deque[tuple[Callable[..., Any], tuple[Any, ...]]] = deque()
         # Else nobody will ask what was pending: a finished task only needs its writes.
         self.keeps_pending = (
             self.saves or not self.quiet or self.cache is not None or self.deltas is not None
@@ -391,11 +396,35 @@ class SavingLoop:
         return self.submit_writes(config, writes, task_id, self.path_of(task_id))
 
     def submit_writes(self, config: Any, writes: WritesT, task_id: str, path: str) -> Any:
-        """Have writes saved; the future of that."""
-        assert self.put_writes_call is not None
-        if not _takes_task_path(self.put_writes_call):
-            return self.save(self.put_writes_call, config, writes, task_id)
-        return self.save(self.put_writes_call, config, writes, task_id, path)
+        """Have writes saved; the future of that, if it is done in the background."""
+        call = self.put_writes_call
+        assert call is not None
+        args: tuple[Any, ...] = (config, writes, task_id, path)
+        if not _takes_task_path(call):
+            args = args[:3]
+        if not self.in_memory:
+            return self.submit(call, *args)
+        if not self.is_async:
+            return self._call_saver(call, *args)
+        if len(self.live) != 1 or self.tasks:
+            return self.submit(call, *args)
+        # An event loop gets to it when they are committed, and a reducer may change what it is given.
+        assert self.checkpointer is not None
+        self._unsaved.append((self.checkpointer.put_writes, args))
+        return None
+
+    def save_unsaved(self) -> None:
+        """Have the writes saved that were kept back."""
+        while self._unsaved:
+            call, args = self._unsaved.popleft()
+            self._call_saver(call, *args)
+
+    def _call_saver(self, call: Callable[..., Any], *args: Any) -> Any:
+        """Call a saver that only works in memory; the future of that."""
+        try:
+            return self.done_future(call(*args))
+        except Exception as error:  # noqa: BLE001 - raised where it would be from the background
+            return self.submit(self.raising, error)
 
     def path_of(self, task_id: str) -> str:
         """The text form of a task's path; empty if it isn't of this superstep."""
@@ -479,7 +508,11 @@ class SavingLoop:
     ) -> None:
         """Have a checkpoint saved after the one before it and after ``writes``, which are futures."""
         assert self.put_checkpoint_call is not None
-        self.put_checkpoint_future = self.save(
+        save = self.submit
+        if self.in_memory:
+            self.save_unsaved()
+            save = self._call_saver
+        self.put_checkpoint_future = save(
             self.put_checkpoint_call,
             self.put_checkpoint_future,
             writes,
