@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from types import FunctionType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from langgraph.checkpoint.base import WRITES_IDX_MAP, BaseCheckpointSaver
 from langgraph.constants import TAG_HIDDEN
@@ -83,6 +83,17 @@ class Latest:
         """The run is over: if a newer state was due, it is the output read at the end."""
         if self.due:
             self.value = output.copy() if isinstance(output, dict) else output
+
+
+_RESULT_MODES = frozenset({"tasks", "debug"})
+
+
+class _Named(NamedTuple):
+    """A task as far as a chunk of updates shows it."""
+
+    name: str
+    path: tuple[Any, ...]
+    config: Any = None
 
 
 @dataclass(slots=True)
@@ -289,7 +300,9 @@ class SavingLoop:
         if task_id in self.live:
             if task.plan.hidden or TAG_HIDDEN in (self.config.get("tags") or ()):
                 return
-            task = task.executable()
+            # That it isn't hidden is all a chunk of updates asks of its config.
+            results = not self.stream.modes.isdisjoint(_RESULT_MODES)
+            task = task.executable() if results else _Named(task.name, task.path)
         elif task.config is not None and TAG_HIDDEN in (task.config.get("tags") or ()):
             return
         first = writes[0][0]

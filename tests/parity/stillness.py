@@ -84,17 +84,18 @@ def _numbered_uuid4() -> Callable[[], uuid.UUID]:
 
 @contextmanager
 def writes_saved_at_once() -> Iterator[None]:
-    """A thread that has writes saved in the background waits until they are.
+    """A thread that has writes saved, or a result kept in a cache, in the background waits until they are.
 
-    They are saved while the run goes on. Whether they are before the next commit gives messages their ids, or
-    before the process dies, would depend on which thread is faster, on stock as well.
+    They are saved while the run goes on. Whether they are before the next commit gives messages their ids,
+    before somebody looks into the cache, or before the process dies, would depend on which thread is faster, on
+    stock as well.
     """
     submit = BackgroundExecutor.submit
 
     def submit_and_wait(self: Any, call: Any, *args: Any, **options: Any) -> Future[Any]:
         future = submit(self, call, *args, **options)
         own_thread = threading.current_thread() in self.executor._threads
-        if getattr(call, "__name__", "") == "put_writes" and not own_thread:
+        if getattr(call, "__name__", "") in ("put_writes", "set") and not own_thread:
             wait([future], timeout=5)
         return future
 
