@@ -6,12 +6,13 @@
 //!
 //! Reading order: `program` (a graph and its callables), `run` (one invocation), `writes`,
 //! `values` and `versions` (what is translated), `failure` (errors and panics); then what runs simple
-//! supersteps without going back to Python: `executor` (how nodes are called), `execution` (the loop) and
-//! `step_task` (a task nobody has looked at yet).
+//! supersteps without going back to Python: `executor` (how nodes are called), `execution` (the loop), `flight`
+//! (a task under way), `writers` (what comes after a node) and `step_task` (a task nobody has looked at yet).
 
 mod execution;
 mod executor;
 mod failure;
+mod flight;
 mod host;
 mod program;
 mod run;
@@ -21,6 +22,7 @@ mod task;
 mod types;
 mod values;
 mod versions;
+mod writers;
 mod writes;
 
 use pyo3::prelude::*;
