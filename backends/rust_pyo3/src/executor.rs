@@ -11,6 +11,7 @@ use pyo3::gc::PyVisit;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyIterator, PyString, PyTuple};
+use rustc_hash::FxHashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// How a graph's nodes are called. Immutable and safe to share between threads.
@@ -65,8 +66,8 @@ pub(crate) struct Step {
 
 /// The keys taken from a dict a node returned.
 pub(crate) struct Keys {
-    /// By channel: whether its name is one of them.
-    pub(crate) channels: Vec<bool>,
+    /// The channels whose names are among them.
+    pub(crate) channels: FxHashSet<ChannelId>,
     pub(crate) all: Py<PyAny>,
 }
 
@@ -239,12 +240,12 @@ impl Step {
         let keys = if keys.is_none() {
             None
         } else {
-            let mut channels = vec![false; program.channels.len()];
+            let mut channels = FxHashSet::default();
             for key in keys.try_iter()? {
                 if let Ok(name) = key?.cast::<PyString>()
                     && let Target::Channel(channel) = program.target(name)?
                 {
-                    channels[channel.index()] = true;
+                    channels.insert(channel);
                 }
             }
             Some(Keys {

@@ -7,7 +7,6 @@ use crate::program::Program;
 use crate::step_task::{StepTask, Written};
 use crate::values::shown;
 use lge_core::batch::{Batch, ReadWrites};
-use lge_core::names::Id as _;
 use lge_core::program::Target;
 use lge_core::run::NodeRef;
 use lge_core::task_path::PathKey;
@@ -73,7 +72,7 @@ impl Execution {
                     };
                     let target = program.target(name)?;
                     let wanted = match target {
-                        Target::Channel(channel) => keys.channels[channel.index()],
+                        Target::Channel(channel) => keys.channels.contains(&channel),
                         _ => keys.all.bind(py).contains(name)?,
                     };
                     if wanted {
