@@ -108,6 +108,7 @@ class AsyncLoop(Loop):
     """A loop whose saver, cache and tasks are awaited."""
 
     is_async = True
+    saves_writes_at_once = _TASKS_START_EAGERLY
     use_astream = False
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

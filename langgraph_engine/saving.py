@@ -121,6 +121,8 @@ class SavingLoop:
     is_async = False
     callback_manager: Callable[[Any], Any]
     submit: Callable[..., Any]
+    saves_writes_at_once = True
+    """Whether what LangGraph begins to save is saved, or being saved, before the run goes on."""
     done_future: Callable[[Any], Any]
     """A future that has this result."""
     raising: Callable[[Exception], Any]
@@ -417,12 +419,12 @@ class SavingLoop:
             args = args[:3]
         if not self.in_memory:
             return self.submit(call, *args)
-        if not self.is_async:
-            return self._call_saver(call, *args)
+        assert self.checkpointer is not None
+        if self.saves_writes_at_once:
+            return self._call_saver(self.checkpointer.put_writes, *args)
         if len(self.live) != 1 or self.tasks:
             return self.submit(call, *args)
         # An event loop gets to it when they are committed, and a reducer may change what it is given.
-        assert self.checkpointer is not None
         self._unsaved.append((self.checkpointer.put_writes, args))
         return None
 
