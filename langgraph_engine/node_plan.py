@@ -164,7 +164,7 @@ class NodePlan:
         context = copy_context()
         bound: Any = self._bound
         func = afunc = None
-        if self._plain and "ainvoke" not in bound.__dict__ and "invoke" not in bound.__dict__:
+        if self._plain and not self._replaced(bound):
             func, afunc = bound.func, bound.afunc
         if func is None and afunc is None:
             config = task.full_config()

@@ -7,7 +7,7 @@
 //! A task under way is a [`Flight`](crate::flight::Flight): `flight` calls its node, `writers` what comes after.
 
 use crate::executor::{Executor, Recipe};
-use crate::flight::{Flight, Flow, Stage};
+use crate::flight::{Flight, Flow, Function, Stage};
 use crate::program::Program;
 use crate::run::Run;
 use crate::step_task::{Inside, StepTask};
@@ -280,32 +280,34 @@ impl Execution {
         let Some(recipe) = recipe.filter(|_| !plan.tasks.is_empty()) else {
             return Ok(Err(run.plan_object(py, plan)?));
         };
-        if !self.may_call(py, &recipe)? {
+        let Some(function) = self.may_call(py, &recipe)? else {
             return Ok(Err(run.plan_object(py, plan)?));
-        }
-        self.take_off(py, at, plan, recipe).map(Ok)
+        };
+        self.take_off(py, at, plan, recipe, function).map(Ok)
     }
 
     /// Whether the run goes on, and the node is still to be called as its recipe says.
-    fn may_call(&self, py: Python<'_>, recipe: &Recipe) -> PyResult<bool> {
+    /// The function to call, if the node has one.
+    fn may_call(&self, py: Python<'_>, recipe: &Recipe) -> PyResult<Option<Option<Function>>> {
         if let Some(control) = &self.control
             && control
                 .bind(py)
                 .getattr(intern!(py, "drain_requested"))?
                 .is_truthy()?
         {
-            return Ok(false);
+            return Ok(None);
         }
         let node = recipe.node.bind(py);
         if node.getattr(intern!(py, "retry_policy"))?.is_truthy()?
             || node.getattr(intern!(py, "cache_policy"))?.is_truthy()?
         {
-            return Ok(false);
+            return Ok(None);
         }
         let Some(bound) = &recipe.bound else {
-            return Ok(true);
+            return Ok(Some(None));
         };
-        Ok(self.function(bound.bind(py))?.is_some())
+        let function = self.function(bound.bind(py))?;
+        Ok(function.map(|(function, awaited)| Some((function.unbind(), awaited))))
     }
 
     fn take_off(
@@ -314,6 +316,7 @@ impl Execution {
         at: &Position,
         mut plan: Plan<Value>,
         recipe: Arc<Recipe>,
+        function: Option<Function>,
     ) -> PyResult<Flight> {
         let program = self.program();
         let task = plan.tasks.pop().expect("a simple superstep has one task");
@@ -351,6 +354,7 @@ impl Execution {
         Ok(Flight {
             task: Py::new(py, step_task)?,
             recipe,
+            function,
             value,
             stage: Stage::Call,
             own_cancels: 0,

@@ -23,10 +23,15 @@ thread_local! {
     static ENDED: Cell<u32> = const { Cell::new(0) };
 }
 
+/// A runnable's function, and whether it is awaited.
+pub(crate) type Function = (Value, bool);
+
 /// A task under way.
 pub(crate) struct Flight {
     pub(crate) task: Py<StepTask>,
     pub(crate) recipe: Arc<Recipe>,
+    /// What is called for the node, until it is; nothing for a node that hands on what it is given.
+    pub(crate) function: Option<Function>,
     /// What the node was given, then what it or the writer before returned.
     pub(crate) value: Value,
     pub(crate) stage: Stage,
@@ -93,12 +98,12 @@ impl Execution {
         loop {
             match flight.stage {
                 Stage::Call => {
-                    let Some(bound) = &recipe.bound else {
+                    let Some(function) = flight.function.take() else {
                         flight.stage = Stage::Write(0);
                         continue;
                     };
                     let context = self.context(py, flight)?;
-                    match self.call_node(py, flight, bound.bind(py), &context)? {
+                    match self.call_node(py, flight, function, &context)? {
                         Called::Value(value) => {
                             let flow = self.returned(py, flight, value, &context)?;
                             if let Flow::Wait(..) = flow {
@@ -188,15 +193,9 @@ impl Execution {
         &self,
         py: Python<'py>,
         flight: &mut Flight,
-        bound: &Bound<'py, PyAny>,
+        (function, awaited): Function,
         context: &Bound<'py, PyAny>,
     ) -> PyResult<Called<'py>> {
-        let Some((function, awaited)) = self.function(bound)? else {
-            // Replaced since the superstep was planned, a moment ago.
-            return Err(PyRuntimeError::new_err(
-                "the node was replaced while it was called",
-            ));
-        };
         let run = intern!(py, "run");
         let value = flight.value.bind(py);
         let result = match &flight.recipe.keywords {
