@@ -29,7 +29,16 @@ from langgraph_engine.loop import Loop
 from langgraph_engine.loop_sync import SyncLoop
 from langgraph_engine.shared_run import SharedRun, may_share
 
-__all__ = ["arun_alone", "arun_live", "arun_quietly", "run_alone", "run_live", "run_quietly"]
+__all__ = [
+    "arun_alone",
+    "arun_live",
+    "arun_quietly",
+    "arun_watched",
+    "run_alone",
+    "run_live",
+    "run_quietly",
+    "run_watched",
+]
 
 
 def settle(loop: Loop, task: LiveTask, error: BaseException | None) -> None:
@@ -159,9 +168,15 @@ def run_live(loop: Loop) -> Iterator[None]:
         yield from _run_several(loop, tasks)
         return
     task = tasks[0]
+    task.started = time.time()
+    yield from run_watched(loop, task, task.plan.call)
+
+
+def run_watched(loop: Loop, task: LiveTask, call: Callable[[LiveTask], None]) -> Iterator[None]:
+    """``run_alone``; gives control back whenever there may be output."""
     failure = None
     try:
-        _attempt(task)
+        _judge(task, call)
     except Exception as error:
         settle(loop, task, error)
         if not loop.calls:
@@ -309,9 +324,18 @@ async def arun_live(loop: Loop) -> AsyncIterator[None]:
             yield
         return
     task = tasks[0]
+    task.started = time.time()
+    async for _ in arun_watched(loop, task, task.plan.acall):
+        yield
+
+
+async def arun_watched(
+    loop: Loop, task: LiveTask, call: Callable[[LiveTask], Awaitable[None]]
+) -> AsyncIterator[None]:
+    """``run_watched`` for the event loop."""
     failure = None
     try:
-        await _aattempt(task)
+        await _ajudge(task, call)
     except Exception as error:
         await _turn(loop)
         settle(loop, task, error)

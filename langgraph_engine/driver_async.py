@@ -5,19 +5,28 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import weakref
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable
 from functools import partial
 from types import TracebackType
 from typing import Any
 
 from langgraph_engine import upstream
-from langgraph_engine.direct_run import arun_live, arun_quietly
+from langgraph_engine.direct_run import arun_live, arun_quietly, arun_watched
+from langgraph_engine.execute import STREAMED, Stop
 from langgraph_engine.invocation import Invocation
 from langgraph_engine.listeners import announce
 from langgraph_engine.loop_async import AsyncLoop
 from langgraph_engine.protocol import Engine
-from langgraph_engine.running_ahead import arun_ahead
+from langgraph_engine.running_ahead import (
+    GOES_ON,
+    arest,
+    arun_ahead,
+    awaited,
+    is_planned,
+    may_run_ahead,
+)
 from langgraph_engine.saving import Latest
+from langgraph_engine.streams import AsyncQueueChunks, Chunks
 
 __all__ = ["achunks_of", "afinal_state"]
 
@@ -103,21 +112,45 @@ async def achunks_of(
 ) -> AsyncIterator[Any]:
     """Run to the end, giving chunks as they come."""
     call = Invocation(graph, engine, input, config, is_async=True, **kwargs)
-    chunks = upstream.AsyncQueue()
-    put = _threadsafe(chunks.put_nowait)
     root = _RootRun(call)
     async with root:
-        async with call.make_loop(AsyncLoop, chunks.put_nowait, put, None) as loop:
+        chunks = AsyncQueueChunks(call) if call.waits_for_stream else Chunks(call)
+        put = _threadsafe(chunks.put)
+        async with call.make_loop(AsyncLoop, chunks.put, put, None) as loop:
             call.opened(loop)
             await _emit_lifecycle(call, loop)
             loop.use_astream = _streams_elsewhere(root.manager)
-            # Closed with this generator, not some time later: it has a task to end.
-            supersteps = _supersteps(call, loop, chunks, put)
-            async with contextlib.aclosing(supersteps):
-                async for chunk in supersteps:
-                    yield chunk
+            waiter = _prepare_runner(call, loop, chunks, put)
+            waits = call.durability_mode == "sync"
+            try:
+                loop.begin_execution(call.streamed())
+                while True:
+                    stop = None
+                    if may_run_ahead(loop) and not chunks:
+                        stop = loop.run_on()
+                        while stop.kind in GOES_ON:
+                            if stop.kind != STREAMED:
+                                stop = await awaited(loop, stop)
+                                continue
+                            for chunk in stop.detail:
+                                yield chunk
+                            loop.is_called()
+                            stop = loop.run_on_after(None)
+                    ticks = await _ticks(call, loop, stop, waiter)
+                    if ticks is None:
+                        break
+                    async for _ in ticks:
+                        for chunk in chunks.taken():
+                            yield chunk
+                    loop.after_tick()
+                    await _emit_lifecycle(call, loop)
+                    if waits and loop.put_checkpoint_future is not None:
+                        await loop.put_checkpoint_future
+            finally:
+                if waiter is not None:
+                    await waiter.close()
         await _emit_lifecycle(call, loop)
-        for chunk in call.output(chunks.get_nowait, asyncio.QueueEmpty):
+        for chunk in chunks.taken():
             yield chunk
         await root.ended(loop)
 
@@ -136,24 +169,15 @@ def _streams_elsewhere(manager: Any) -> bool:
     )
 
 
-async def _supersteps(
-    call: Invocation, loop: AsyncLoop, chunks: Any, put: Any
-) -> AsyncGenerator[Any, None]:
-    waiter = _prepare_runner(call, loop, chunks, put)
-    waits = call.durability_mode == "sync"
-    try:
-        while loop.tick():
-            ticks = arun_live(loop) if loop.live else await _run_tasks(call, loop, waiter)
-            async for _ in ticks:
-                for chunk in call.output(chunks.get_nowait, asyncio.QueueEmpty):
-                    yield chunk
-            loop.after_tick()
-            await _emit_lifecycle(call, loop)
-            if waits and loop.put_checkpoint_future is not None:
-                await loop.put_checkpoint_future
-    finally:
-        if waiter is not None:
-            await waiter.close()
+async def _ticks(
+    call: Invocation, loop: AsyncLoop, stop: Stop | None, waiter: Any
+) -> AsyncIterator[None] | None:
+    """Runs the superstep's tasks, or what an engine left of one; gives control back whenever there may be output."""
+    if stop is not None and not is_planned(loop, stop):
+        return arun_watched(loop, *arest(loop, stop))
+    if not loop.tick():
+        return None
+    return arun_live(loop) if loop.live else await _run_tasks(call, loop, waiter)
 
 
 async def _run_tasks(call: Invocation, loop: AsyncLoop, waiter: Any) -> AsyncIterator[None]:
@@ -175,13 +199,13 @@ async def _emit_lifecycle(call: Invocation, loop: Any) -> None:
 class _Waiter:
     """Makes tasks that end when the stream has a chunk; one at a time."""
 
-    def __init__(self, chunks: Any) -> None:
-        self._chunks = chunks
+    def __init__(self, queue: Any) -> None:
+        self._queue = queue
         self._waiting: asyncio.Task[None] | None = None
 
     def __call__(self) -> asyncio.Task[None]:
         if self._waiting is None or self._waiting.done():
-            self._waiting = asyncio.get_running_loop().create_task(self._chunks.wait())
+            self._waiting = asyncio.get_running_loop().create_task(self._queue.wait())
         return self._waiting
 
     async def close(self) -> None:
@@ -192,7 +216,9 @@ class _Waiter:
                 await waiting
 
 
-def _prepare_runner(call: Invocation, loop: AsyncLoop, chunks: Any, put: Any) -> _Waiter | None:
+def _prepare_runner(
+    call: Invocation, loop: AsyncLoop, chunks: Chunks | None, put: Any
+) -> _Waiter | None:
     def make_runner() -> upstream.PregelRunner:
         conf = call.config[upstream.CONF]
         return upstream.PregelRunner(
@@ -209,4 +235,4 @@ def _prepare_runner(call: Invocation, loop: AsyncLoop, chunks: Any, put: Any) ->
         loop.config[upstream.CONF][upstream.CONFIG_KEY_STREAM] = upstream.StreamProtocol(
             put, call.modes
         )
-    return _Waiter(chunks) if call.waits_for_stream and chunks is not None else None
+    return _Waiter(chunks.queue) if isinstance(chunks, AsyncQueueChunks) else None

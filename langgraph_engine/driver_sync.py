@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import queue
 import weakref
 from collections.abc import Iterator
 from types import TracebackType
@@ -19,8 +18,9 @@ from langgraph_engine.invocation import Invocation
 from langgraph_engine.listeners import announce
 from langgraph_engine.loop_sync import SyncLoop
 from langgraph_engine.protocol import Engine
-from langgraph_engine.running_ahead import run_ahead
+from langgraph_engine.running_ahead import chunks_ahead, run_ahead
 from langgraph_engine.saving import Latest
+from langgraph_engine.streams import Chunks, QueueChunks
 
 __all__ = ["chunks_of", "final_state"]
 
@@ -96,23 +96,28 @@ def chunks_of(
 ) -> Iterator[Any]:
     """Run to the end, giving chunks as they come."""
     call = Invocation(graph, engine, input, config, is_async=False, **kwargs)
-    chunks = upstream.SyncQueue()
     root = _RootRun(call)
     with root:
+        chunks = QueueChunks(call) if call.waits_for_stream else Chunks(call)
         with call.make_loop(SyncLoop, chunks.put, chunks.put, None) as loop:
             call.opened(loop)
             _emit_lifecycle(call, loop)
             waiter = _prepare_runner(call, loop, chunks)
             waits = call.durability_mode == "sync"
-            while loop.tick():
+            loop.begin_execution(call.streamed())
+            while True:
+                if loop.execution is not None:
+                    yield from chunks_ahead(loop, chunks)
+                if not loop.tick():
+                    break
                 for _ in run_live(loop) if loop.live else _run_tasks(call, loop, waiter):
-                    yield from call.output(chunks.get, queue.Empty)
+                    yield from chunks.taken()
                 loop.after_tick()
                 _emit_lifecycle(call, loop)
                 if waits and loop.put_checkpoint_future is not None:
                     loop.put_checkpoint_future.result()
         _emit_lifecycle(call, loop)
-        yield from call.output(chunks.get, queue.Empty)
+        yield from chunks.taken()
         root.ended(loop)
 
 
@@ -132,7 +137,7 @@ def _emit_lifecycle(call: Invocation, loop: Any) -> None:
             tell(event)
 
 
-def _prepare_runner(call: Invocation, loop: SyncLoop, chunks: Any) -> Any:
+def _prepare_runner(call: Invocation, loop: SyncLoop, chunks: Chunks | None) -> Any:
     """Make the runner for tasks that aren't called directly, and what wakes it for output."""
 
     def make_runner() -> upstream.PregelRunner:
@@ -148,16 +153,17 @@ def _prepare_runner(call: Invocation, loop: SyncLoop, chunks: Any) -> Any:
     loop.make_runner = make_runner
     if call.subgraphs:
         loop.config[upstream.CONF][upstream.CONFIG_KEY_STREAM] = loop.stream
-    if not call.waits_for_stream or chunks is None:
+    if not isinstance(chunks, QueueChunks):
         return None
     waiting: Any = None
+    queue: Any = chunks.queue
     # One waiter at a time: closing releases the queue's semaphore once, which ends it.
-    loop.closing.append(chunks._count.release)
+    loop.closing.append(queue._count.release)
 
     def waiter() -> Any:
         nonlocal waiting
         if waiting is None or waiting.done():
-            waiting = loop.submit(chunks.wait)
+            waiting = loop.submit(queue.wait)
         return waiting
 
     return waiter

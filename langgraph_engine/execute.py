@@ -1,7 +1,7 @@
 """The optional capability ``execute``: an engine runs simple supersteps itself.
 
 A superstep is simple when it has one task, the task's node is a plain function with plain writers, and nobody
-watches or saves. Everything a node can see stays what the facade gives it; everything that isn't simple
+watches or saves; somebody may take its values and updates. Everything a node can see stays what the facade gives it; everything that isn't simple
 is left to the facade, superstep by superstep, and an engine without the capability leaves it all.
 
     Engine.executor(program, calls, host) -> Executor      once per compiled graph
@@ -27,6 +27,7 @@ __all__ = [
     "FINISHED",
     "PLANNED",
     "RAISED",
+    "STREAMED",
     "TURN",
     "BranchCall",
     "Execution",
@@ -35,6 +36,7 @@ __all__ = [
     "NodeCall",
     "Place",
     "Stop",
+    "Streamed",
     "WriteStep",
 ]
 
@@ -53,6 +55,9 @@ CANCELLED_ITSELF: Final = 5
 """A coroutine cancelled the asyncio task and went on. Detail: ``(how many times, what it returned)``."""
 COMMIT_RAISED: Final = 6
 """The superstep's commit raised; the run is as it was before it. Detail: ``(live task, exception)``."""
+STREAMED: Final = 7
+"""A superstep was committed and the next one planned; have its chunks taken, then ``resume`` with None. Detail: a list
+of them, as ``Streamed.named`` says."""
 
 
 class Stop(NamedTuple):
@@ -73,6 +78,26 @@ class Stop(NamedTuple):
     updated: set[str] | None
     due: bool
     detail: Any
+
+
+class Streamed(NamedTuple):
+    """Which chunks a run streams, and how they are taken.
+
+    Attributes:
+        updates: Whether a task's writes to output channels are streamed: a dict of the node's name and a dict of
+            them, None if there are none; of each alone, in a list, if a channel was written twice. With one
+            output channel that isn't in a list, what was written instead of dicts.
+        values: Whether what the output channels hold is streamed, after supersteps that change it.
+        named: Whether a chunk is taken as a pair of its mode and what it holds.
+        hidden: Whether all nodes are hidden.
+        output_keys: The output channels; a name alone for one whose value isn't put into a dict.
+    """
+
+    updates: bool
+    values: bool
+    named: bool
+    hidden: bool
+    output_keys: Any
 
 
 class WriteStep(NamedTuple):
@@ -126,6 +151,7 @@ class NodeCall:
         coerce: Applied to what the node's channels hold, if not None.
         keywords: Gives the function's keyword arguments for a live task, if it takes any.
         recurses: Whether a runnable the function returns is called in its place.
+        hidden: Whether streams of updates leave the node out.
         writers: Called in order with what the node, or the writer before, returned.
     """
 
@@ -134,6 +160,7 @@ class NodeCall:
     coerce: Callable[[Any], Any] | None
     keywords: Callable[[Any], dict[str, Any]] | None
     recurses: bool
+    hidden: bool
     writers: tuple[tuple[WriteStep, ...] | BranchCall, ...]
 
 
@@ -167,7 +194,7 @@ class Host:
 
 
 class Place(Protocol):
-    """What an execution needs to know of the run it is part of. Read when needed, never changed.
+    """What an execution needs to know of the run it is part of. It is read, never changed.
 
     Attributes:
         stop: The number of the superstep the run may not reach.
@@ -175,7 +202,8 @@ class Place(Protocol):
         output_key_set: The output channels.
         control: Has ``drain_requested``; or None.
         event_loop: The event loop, if nodes are awaited.
-        asyncio_task: The asyncio task that runs it, if coroutines share it; None if they need a task.
+        asyncio_task: The asyncio task that runs it, if coroutines share it; None if they need a task. Changes.
+        streamed: The chunks the run streams; None if nobody takes any.
         calls: Not None once the running task asked how to start others.
     """
 
@@ -185,6 +213,7 @@ class Place(Protocol):
     control: Any
     event_loop: Any
     asyncio_task: Any
+    streamed: Streamed | None
     calls: Any
 
     def live_task(
@@ -195,6 +224,10 @@ class Place(Protocol):
 
     def moved_on(self) -> None:
         """The execution's first superstep was committed."""
+        ...
+
+    def show(self, mode: str, chunk: Any) -> None:
+        """A chunk of the last superstep, which the facade has taken when it goes on itself."""
         ...
 
     def wrote_nowhere(self, name: str, path: tuple[Any, ...], channel: str) -> None:
@@ -217,11 +250,13 @@ class Execution(Protocol):
             - If a node or a writer raises, its superstep isn't committed, and the live task has its writes.
             - If a commit raises, the run is as it was before.
             - Once the running task asked how to start others, it is stopped after it, with the live task.
+            - If chunks are streamed, it is stopped before each superstep for those of the one before.
+            - A superstep that writes what isn't a channel's is stopped after its task, if chunks are streamed.
         """
         ...
 
     def resume(self, value: Any) -> Stop:
-        """Go on with what was awaited.
+        """Go on with what was awaited, or after what was streamed.
 
         Behavior:
             - A node or an edge that was awaited goes on as if it had returned the value.

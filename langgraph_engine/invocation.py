@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from langgraph.config import get_config
+from langgraph.constants import TAG_HIDDEN
 from langgraph.errors import (
     ErrorCode,
     GraphDrained,
@@ -24,6 +25,7 @@ from langgraph.warnings import LangGraphDeprecatedSinceV10
 
 from langgraph_engine import upstream
 from langgraph_engine.compiled import compiled
+from langgraph_engine.execute import Streamed
 from langgraph_engine.listeners import UnheardRun, callback_manager, mark, nobody_listens
 from langgraph_engine.protocol import Engine
 from langgraph_engine.quiet_config import nested_config
@@ -112,6 +114,12 @@ class Invocation:
             interrupt_after=after,
             durability=self.durability,
         )
+        self.waits_for_stream = (
+            self.graph.stream_eager
+            or self.subgraphs
+            or "messages" in self.modes
+            or "custom" in self.modes
+        )
 
     def unheard_run(self) -> UnheardRun | None:
         """The root run, if there is nobody to announce it to and no stream to listen for."""
@@ -183,12 +191,6 @@ class Invocation:
             conf[upstream.CONFIG_KEY_DURABILITY] = self.durability_mode
         conf[upstream.CONFIG_KEY_RUNTIME] = self._runtime(config, put_threadsafe)
         watched = bool(self.manager.handlers or self.manager.inheritable_handlers)
-        self.waits_for_stream = (
-            graph.stream_eager
-            or self.subgraphs
-            or "messages" in self.modes
-            or "custom" in self.modes
-        )
         return loop_class(
             compiled(graph, self.engine),
             self.input,
@@ -298,6 +300,18 @@ class Invocation:
             self.version,  # type: ignore[arg-type]
             self.graph._output_mapper if second else None,
             self.graph._state_mapper if second else None,
+        )
+
+    def streamed(self) -> Streamed | None:
+        """The chunks an engine may stream itself; None if they are more than values and updates as they are."""
+        if self.print_mode or self.version != "v1" or not self.modes <= _DIRECT_MODES:
+            return None
+        return Streamed(
+            updates="updates" in self.modes,
+            values="values" in self.modes,
+            named=isinstance(self.stream_mode, list),
+            hidden=TAG_HIDDEN in (self.config.get("tags") or ()),
+            output_keys=self.output_keys,
         )
 
     def check_end(self, loop: Loop) -> None:

@@ -28,7 +28,7 @@ from langgraph.types import Interrupt, PregelExecutableTask
 
 from langgraph_engine import upstream
 from langgraph_engine.committing import warn_unknown
-from langgraph_engine.execute import Execution, Stop
+from langgraph_engine.execute import Execution, Stop, Streamed
 from langgraph_engine.live_task import LiveTask
 from langgraph_engine.loop_start import StartingLoop
 from langgraph_engine.planned import task_input, warn_ignored
@@ -86,6 +86,8 @@ class Loop(StartingLoop):
     _runner: upstream.PregelRunner | None = None
     execution: Execution | None = None
     """Runs simple supersteps of this run, if the engine can and nobody is watching or saving."""
+    streamed: Streamed | None = None
+    """The chunks it streams."""
     asyncio_task: Any = None
     """The asyncio task this loop runs in, if coroutines that run alone in their superstep share it."""
     planned: Plan | None = None
@@ -328,22 +330,38 @@ class Loop(StartingLoop):
 
     # -- supersteps an engine runs itself ---------------------------------------------------------
 
-    def begin_execution(self) -> None:
-        """Have the engine run simple supersteps, if it can and nobody is watching or saving."""
+    def begin_execution(self, streamed: Streamed | None = None) -> None:
+        """Have the engine run simple supersteps, if it can and nobody is watching or saving.
+
+        Args:
+            streamed: What is streamed; None for an ``invoke`` that only wants the last state.
+        """
         executor = self.graph.executor
-        if (
-            executor is not None
-            and self.direct
-            and self.latest_is_lasting
-            and not self.keeps_pending
-        ):
+        if executor is None or not self.direct or self.remembers:
+            return
+        if streamed is not None or (self.quiet and self.latest_is_lasting):
+            self.streamed = streamed
             self.execution = executor.begin(self.run, self)
+
+    def run_on(self) -> Stop:
+        """Have the engine run supersteps from here."""
+        assert self.execution is not None
+        return self.execution.go(self.step, self.checkpoint_id, self.updated)
+
+    def run_on_after(self, value: Any) -> Stop:
+        """Have the engine go on with what it stopped for."""
+        assert self.execution is not None
+        return self.execution.resume(value)
 
     def take_stop(self, stop: Stop) -> None:
         """Go on where an execution stopped."""
         _, self.step, self.checkpoint_id, self.updated, due, _ = stop
-        if due:
-            self.latest.due = True  # type: ignore[union-attr]  # nobody watches: there is one
+        if due and self.latest is not None:
+            self.latest.due = True
+
+    def show(self, mode: str, chunk: Any) -> None:
+        """Stream a chunk of a superstep the engine ran."""
+        self.emit(mode, lambda: iter((chunk,)))
 
     def moved_on(self) -> None:
         """An execution is past its first superstep."""

@@ -17,6 +17,7 @@ from typing_extensions import Self
 
 from langgraph_engine import upstream
 from langgraph_engine.coroutines import NodeCoroutine
+from langgraph_engine.execute import Streamed
 from langgraph_engine.loop import CallFutures, Loop
 from langgraph_engine.quiet_config import run_is_over
 
@@ -176,12 +177,16 @@ class AsyncLoop(Loop):
             return make_task(awaitable, loop=self.event_loop, context=context, eager_start=True)
         return Stepped(awaitable, context)
 
-    def begin_execution(self) -> None:
+    def begin_execution(self, streamed: Streamed | None = None) -> None:
+        self.is_called()
+        super().begin_execution(streamed)
+
+    def is_called(self) -> None:
+        """Take note of who runs it from here on: whoever takes the next chunk of a stream."""
         if _TASKS_HAVE_CONTEXTS and not _TASKS_START_EAGERLY:
             # As in run_in_context: the caller's task steps through coroutines.
             shared = self.event_loop.get_task_factory() is None
             self.asyncio_task = asyncio.current_task() if shared else None
-        super().begin_execution()
 
     def done_future(self, result: Any) -> Any:
         future = self.event_loop.create_future()

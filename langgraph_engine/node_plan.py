@@ -237,6 +237,7 @@ class NodePlan:
             coerce=self.node.mapper,
             keywords=self._keywords if self._accepts or self._extra else None,
             recurses=self._recurse,
+            hidden=self.hidden,
             writers=tuple(w.steps if isinstance(w, _Steps) else w for w in self._writers),
         )
 

@@ -1,16 +1,17 @@
 """Driving an engine that runs supersteps itself: what becomes of each of its stops.
 
-Both functions are called before every superstep of a run that nobody watches. When they return, the loop goes
-on the ordinary way: there is nothing to run, or a superstep that isn't simple.
+``run_ahead`` and its likes are called before every superstep. When they return, the loop goes on the ordinary way:
+there is nothing to run, or a superstep that isn't simple.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from langgraph_engine.direct_run import arun_alone, run_alone
+from langgraph_engine.direct_run import arun_alone, run_alone, run_watched
 from langgraph_engine.execute import (
     AWAIT,
     CANCELLED_ITSELF,
@@ -18,6 +19,7 @@ from langgraph_engine.execute import (
     FINISHED,
     PLANNED,
     RAISED,
+    STREAMED,
     TURN,
     Stop,
 )
@@ -30,58 +32,114 @@ if TYPE_CHECKING:
     from langgraph_engine.loop import Loop
     from langgraph_engine.loop_async import AsyncLoop
     from langgraph_engine.loop_sync import SyncLoop
+    from langgraph_engine.streams import Chunks
 
-__all__ = ["arun_ahead", "run_ahead"]
+__all__ = [
+    "GOES_ON",
+    "arest",
+    "arun_ahead",
+    "awaited",
+    "chunks_ahead",
+    "is_planned",
+    "may_run_ahead",
+    "rest",
+    "run_ahead",
+]
+
+WAITS = frozenset({AWAIT, TURN, CANCELLED_ITSELF})
+"""The stops that are ``awaited``."""
+GOES_ON = WAITS | {STREAMED}
+"""The stops after which the engine goes on."""
 
 
 def run_ahead(loop: SyncLoop) -> None:
     """Let the engine run supersteps as far as it can."""
-    execution = loop.execution
-    while execution is not None and not loop.pending_writes:
-        stop = execution.go(loop.step, loop.checkpoint_id, loop.updated)
-        loop.take_stop(stop)
-        if stop.kind == PLANNED:
-            loop.planned = stop.detail
+    while may_run_ahead(loop):
+        stop = loop.run_on()
+        if is_planned(loop, stop):
             return
-        if stop.kind == COMMIT_RAISED:
-            _raise_rejection(loop, stop)
-        if stop.kind == FINISHED:
-            run_alone(loop, stop.detail, _nothing)
-        else:
-            task, error, _ = stop.detail
-            run_alone(loop, task, partial(_raise, error))
+        run_alone(loop, *rest(stop))
         loop.after_tick()
 
 
 async def arun_ahead(loop: AsyncLoop) -> None:
     """``run_ahead`` for the event loop."""
-    execution = loop.execution
-    while execution is not None and not loop.pending_writes:
-        stop = execution.go(loop.step, loop.checkpoint_id, loop.updated)
-        while stop.kind in (AWAIT, TURN, CANCELLED_ITSELF):
-            loop.take_stop(stop)
-            value = None
-            if stop.kind == TURN:
-                await asyncio.sleep(0)
-            else:
-                try:
-                    value = await _awaited(loop, stop)
-                except BaseException as raised:  # noqa: BLE001 - the task raises it again
-                    stop = stop._replace(kind=RAISED, detail=(execution.give_up(), raised, 0))
-                    break
-            stop = execution.resume(value)
-        loop.take_stop(stop)
-        if stop.kind == PLANNED:
-            loop.planned = stop.detail
+    while may_run_ahead(loop):
+        stop = loop.run_on()
+        while stop.kind in WAITS:
+            stop = await awaited(loop, stop)
+        if is_planned(loop, stop):
             return
-        if stop.kind == COMMIT_RAISED:
-            _raise_rejection(loop, stop)
-        if stop.kind == FINISHED:
-            await arun_alone(loop, stop.detail, _anothing)
-        else:
-            task, error, cancels = stop.detail
-            await arun_alone(loop, task, partial(_araise, error, loop.asyncio_task, cancels))
+        await arun_alone(loop, *arest(loop, stop))
         loop.after_tick()
+
+
+def chunks_ahead(loop: SyncLoop, chunks: Chunks) -> Iterator[Any]:
+    """``run_ahead`` for a run whose chunks are taken; ``chunks`` are those the facade made."""
+    while may_run_ahead(loop) and not chunks:
+        stop = loop.run_on()
+        while stop.kind == STREAMED:
+            yield from stop.detail
+            stop = loop.run_on_after(None)
+        if is_planned(loop, stop):
+            return
+        for _ in run_watched(loop, *rest(stop)):
+            yield from chunks.taken()
+        loop.after_tick()
+
+
+# -- what becomes of a stop -----------------------------------------------------------------------
+
+
+def may_run_ahead(loop: Loop) -> bool:
+    """Whether the next superstep may be the engine's to run."""
+    return loop.execution is not None and not loop.pending_writes
+
+
+def is_planned(loop: Loop, stop: Stop) -> bool:
+    """Go on where the engine stopped; whether the next superstep is the facade's.
+
+    Raises:
+        Exception: What a commit raised.
+    """
+    loop.take_stop(stop)
+    if stop.kind == PLANNED:
+        loop.planned = stop.detail
+        return True
+    if stop.kind == COMMIT_RAISED:
+        _raise_rejection(loop, stop)
+    return False
+
+
+def rest(stop: Stop) -> tuple[LiveTask, Callable[[LiveTask], None]]:
+    """What the facade does about a task that ended: call this with it, as if it were the node."""
+    if stop.kind == FINISHED:
+        return stop.detail, _nothing
+    task, error, _ = stop.detail
+    return task, partial(_raise, error)
+
+
+def arest(loop: AsyncLoop, stop: Stop) -> tuple[LiveTask, Callable[[LiveTask], Awaitable[None]]]:
+    """``rest`` for the event loop."""
+    if stop.kind == FINISHED:
+        return stop.detail, _anothing
+    task, error, cancels = stop.detail
+    return task, partial(_araise, error, loop.asyncio_task, cancels)
+
+
+async def awaited(loop: AsyncLoop, stop: Stop) -> Stop:
+    """Await what a stop is about, and have the engine go on."""
+    loop.take_stop(stop)
+    value = None
+    if stop.kind == TURN:
+        await asyncio.sleep(0)
+    else:
+        try:
+            value = await _awaited(loop, stop)
+        except BaseException as raised:  # noqa: BLE001 - the task raises it again
+            assert loop.execution is not None
+            return stop._replace(kind=RAISED, detail=(loop.execution.give_up(), raised, 0))
+    return loop.run_on_after(value)
 
 
 def _raise_rejection(loop: Loop, stop: Stop) -> NoReturn:

@@ -193,10 +193,9 @@ class SavingLoop:
         self.deltas = DeltaBook(self) if graph.deltas else None
         self.in_memory = self.deltas is None and works_in_memory(options.checkpointer)
         self._unsaved: deque[tuple[Callable[..., Any], tuple[Any, ...]]] = deque()
+        self.remembers = self.saves or self.cache is not None or self.deltas is not None
         # Else nobody will ask what was pending: a finished task only needs its writes.
-        self.keeps_pending = (
-            self.saves or not self.quiet or self.cache is not None or self.deltas is not None
-        )
+        self.keeps_pending = self.remembers or not self.quiet
 
     def _place(self, config: RunnableConfig, stream: upstream.StreamProtocol | None) -> None:
         """Work out where this run is: nested or not, its namespace, the checkpoint it starts from."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import copy
+import itertools
 import operator
 import traceback
 from collections.abc import Callable, Iterator
@@ -15,7 +17,7 @@ from langgraph.config import get_config
 from langgraph.func import task
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import RunControl, Runtime
-from langgraph.types import Command, Overwrite, Send, interrupt
+from langgraph.types import Command, Overwrite, RetryPolicy, Send, interrupt
 
 import langgraph_engine
 from langgraph_engine import live_task
@@ -231,6 +233,76 @@ def _calls_a_subgraph(log: Log) -> Any:
     return builder.compile()
 
 
+def _writes_a_channel_twice(log: Log) -> Any:
+    def node(state: State) -> Any:
+        log.append(list(state["seen"]))
+        return [{"seen": [1]}, Command(update={**_step(state), "seen": [2]})]
+
+    return _loop(node)
+
+
+def _hides_a_node(log: Log) -> Any:
+    hidden = RunnableLambda(_step).with_config(tags=["langsmith:hidden"])
+
+    def last(state: State) -> State:
+        log.append(state["count"])
+        return {}
+
+    builder = StateGraph(State)
+    builder.add_sequence([("hidden", hidden), ("shown", _step), ("last", last)])
+    builder.add_edge(START, "hidden")
+    return builder.compile()
+
+
+def _has_one_channel(log: Log) -> Any:
+    def node(number: int) -> int:
+        log.append(number)
+        return number + 1
+
+    builder: Any = StateGraph(Annotated[int, operator.add])
+    builder.add_sequence([("first", node), ("second", node), ("third", lambda _: None)])
+    builder.add_edge(START, "first")
+    graph = builder.compile()
+    return _Given(graph, 1)
+
+
+def _shows_some_of_its_state(log: Log) -> Any:
+    def node(state: Any) -> Any:
+        log.append(dict(state))
+        return {"inner": [state["count"]], "count": state["count"] + 1}
+
+    class Inner(TypedDict, total=False):
+        inner: list[int]
+        count: int
+
+    class Output(TypedDict, total=False):
+        inner: list[int]
+
+    builder: Any = StateGraph(Inner, output_schema=Output)
+    builder.add_sequence([("first", node), ("second", node), ("third", lambda _: {"count": 7})])
+    builder.add_edge(START, "first")
+    return _Given(builder.compile(), {"count": 1})
+
+
+class _Given:
+    """A graph that is given something else."""
+
+    def __init__(self, graph: Any, given: Any) -> None:
+        self._graph, self._given = graph, given
+
+    def invoke(self, _: Any, config: Any) -> Any:
+        return self._graph.invoke(self._given, config)
+
+    async def ainvoke(self, _: Any, config: Any) -> Any:
+        return await self._graph.ainvoke(self._given, config)
+
+    def stream(self, _: Any, config: Any, **kwargs: Any) -> Any:
+        return self._graph.stream(self._given, config, **kwargs)
+
+    def astream(self, _: Any, config: Any, **kwargs: Any) -> Any:
+        return self._graph.astream(self._given, config, **kwargs)
+
+
 def _goes_on_for_ever(log: Log) -> Any:
     def node(state: State) -> State:
         log.append(state.get("count"))
@@ -256,6 +328,10 @@ PROGRAMS = [
     _overwrites,
     _sets_context_variables,
     _calls_a_subgraph,
+    _writes_a_channel_twice,
+    _hides_a_node,
+    _has_one_channel,
+    _shows_some_of_its_state,
     _goes_on_for_ever,
 ]
 
@@ -483,12 +559,17 @@ def engine(request: pytest.FixtureRequest) -> Iterator[str]:
     langgraph_engine.uninstall()
 
 
+def _without_ids(shown: Any) -> Any:
+    """A state or a chunk; the ids of its interrupts are drawn anew for every run."""
+    if isinstance(shown, dict):
+        for interrupted in shown.get("__interrupt__", ()):
+            interrupted.id = "an id"
+    return shown
+
+
 def _ending(run: Callable[[], Any]) -> Any:
     try:
-        result = run()
-        for interrupted in result.get("__interrupt__", ()):
-            interrupted.id = "drawn anew for every run"
-        return result
+        return _without_ids(run())
     except (Exception, asyncio.CancelledError) as error:
         frames = traceback.extract_tb(error.__traceback__)
         own = [frame.name for frame in frames if frame.filename == __file__]
@@ -508,8 +589,39 @@ def _async(graph: Any) -> Any:
     return _ending(lambda: asyncio.run(graph.ainvoke({"seen": []}, CONFIG)))
 
 
-CASES = [(program, _sync) for program in PROGRAMS] + [
-    (program, _async) for program in [*PROGRAMS, *AWAITED]
+def _streams(mode: Any) -> Any:
+    def stream(graph: Any) -> Any:
+        chunks: list[Any] = []
+
+        def run() -> None:
+            chunks.extend(map(copy.deepcopy, graph.stream({"seen": []}, CONFIG, stream_mode=mode)))
+
+        ending = _ending(run)
+        return ending, [_without_ids(c[1] if isinstance(c, tuple) else c) for c in chunks], chunks
+
+    stream.__name__ = f"streams_{mode}"
+    return stream
+
+
+def _astreams(mode: Any) -> Any:
+    def stream(graph: Any) -> Any:
+        chunks: list[Any] = []
+
+        async def run() -> None:
+            async for chunk in graph.astream({"seen": []}, CONFIG, stream_mode=mode):
+                chunks.append(copy.deepcopy(chunk))  # noqa: PERF401 - those before an exception count
+
+        ending = _ending(lambda: asyncio.run(run()))
+        return ending, [_without_ids(c[1] if isinstance(c, tuple) else c) for c in chunks], chunks
+
+    stream.__name__ = f"astreams_{mode}"
+    return stream
+
+
+MODES: list[Any] = ["updates", "values", ["updates", "values"]]
+CASES = [
+    *itertools.product(PROGRAMS, [_sync, *map(_streams, MODES)]),
+    *itertools.product([*PROGRAMS, *AWAITED], [_async, *map(_astreams, MODES)]),
 ]
 
 
@@ -561,6 +673,125 @@ def test_a_run_that_is_to_be_drained_stops_between_two_supersteps(engine: str) -
     langgraph_engine.install(engine, unsupported="raise")
     assert run() == expected
     assert "GraphDrained" in str(expected[0])
+
+
+def _watched(log: Log, mode: Any, took: Callable[[Any, Any], None]) -> Any:
+    """Stream a loop; ``took`` is told of each chunk, and may do something to the graph."""
+
+    def node(state: State) -> State:
+        log.append(("node", state.get("count")))
+        return _step(state)
+
+    graph = _loop(node, times=6)
+
+    def run() -> None:
+        for chunk in graph.stream({"seen": []}, CONFIG, stream_mode=mode):
+            log.append(("chunk", chunk))
+            took(graph, chunk)
+
+    return _ending(run)
+
+
+def _only_looks(graph: Any, chunk: Any) -> None:
+    pass
+
+
+def _raises_at_two(graph: Any, chunk: Any) -> None:
+    if "2" in str(chunk):
+        raise ValueError("enough")
+
+
+def _replaces_the_node_at_two(graph: Any, chunk: Any) -> None:
+    if "2" in str(chunk):
+        graph.nodes["node"].bound.func = lambda state: {"count": 6, "seen": ["replaced"]}
+
+
+def _gives_the_node_a_method_at_two(graph: Any, chunk: Any) -> None:
+    if "2" in str(chunk):
+        other = lambda state, config: {"count": 6, "seen": [config["metadata"]["langgraph_step"]]}  # noqa: E731
+        object.__setattr__(graph.nodes["node"].bound, "invoke", other)
+
+
+def _sets_a_policy_at_two(graph: Any, chunk: Any) -> None:
+    if "2" in str(chunk):
+        again = RetryPolicy(initial_interval=0, jitter=False, max_attempts=2, retry_on=KeyError)
+        graph.nodes["node"].retry_policy = [again]
+        failing = iter([KeyError("once")])
+
+        def node(state: State) -> State:
+            for error in failing:
+                raise error
+            return {"count": 6, "seen": ["at the second attempt"]}
+
+        graph.nodes["node"].bound.func = node
+
+
+@pytest.mark.parametrize("mode", MODES, ids=str)
+@pytest.mark.parametrize(
+    "took",
+    [
+        _only_looks,
+        _raises_at_two,
+        _replaces_the_node_at_two,
+        _gives_the_node_a_method_at_two,
+        _sets_a_policy_at_two,
+    ],
+)
+def test_chunks_are_taken_between_two_supersteps(engine: str, mode: Any, took: Any) -> None:
+    expected_log: Log = []
+    expected = _watched(expected_log, mode, took)
+    langgraph_engine.install(engine, unsupported="raise")
+    log: Log = []
+    assert (_watched(log, mode, took), log) == (expected, expected_log)
+
+
+def test_a_stream_may_be_left_in_the_middle(engine: str) -> None:
+    def run() -> Log:
+        log: Log = []
+
+        def node(state: State) -> State:
+            log.append(state.get("count"))
+            return _step(state)
+
+        for chunk in _loop(node).stream({"seen": []}, CONFIG, stream_mode="updates"):
+            log.append(chunk)
+            if len(log) > 3:
+                break
+        return log
+
+    expected = run()
+    langgraph_engine.install(engine, unsupported="raise")
+    assert run() == expected
+
+
+@pytest.mark.since_python_3_11("a node's coroutine has no config")
+def test_several_asyncio_tasks_may_take_chunks(engine: str) -> None:
+    async def main() -> Log:
+        log: Log = []
+
+        async def node(state: State) -> State:
+            current = asyncio.current_task()
+            assert current is not None
+            if state.get("count") == 2:
+                current.cancel()
+                await asyncio.sleep(0)
+            return _step(state)
+
+        stream = _loop(node).astream({"seen": []}, CONFIG, stream_mode="updates")
+
+        async def take() -> None:
+            try:
+                log.append(await anext(stream))
+            except (Exception, asyncio.CancelledError) as error:
+                log.append((type(error), str(error)))
+
+        for _ in range(4):
+            await asyncio.create_task(take())
+        return log
+
+    expected = asyncio.run(main())
+    langgraph_engine.install(engine, unsupported="raise")
+    assert asyncio.run(main()) == expected
 
 
 @pytest.mark.since_python_3_11("a node's coroutine has no config")

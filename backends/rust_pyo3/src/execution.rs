@@ -6,6 +6,7 @@
 //!
 //! A task under way is a [`Flight`](crate::flight::Flight): `flight` calls its node, `writers` what comes after.
 
+use crate::chunks::{Chunk, Shows, Streamed};
 use crate::executor::{Executor, Recipe};
 use crate::flight::{Flight, Flow, Function, Stage};
 use crate::program::Program;
@@ -13,10 +14,11 @@ use crate::run::Run;
 use crate::step_task::{Inside, StepTask};
 use crate::types;
 use lge_core::batch::Batch;
-use lge_core::names::{ChannelId, Id as _};
+use lge_core::names::{ChannelId, Id as _, NodeId};
 use lge_core::plan::{Origin, Plan, Superstep};
 use lge_core::program::Target;
 use lge_core::run::NodeRef;
+use lge_core::task_id::TaskId;
 use lge_core::task_path::PathKey;
 use pyo3::PyTraverseError;
 use pyo3::exceptions::{PyException, PyRuntimeError};
@@ -40,6 +42,7 @@ pub(crate) enum Kind {
     Turn = 4,
     CancelledItself = 5,
     CommitRaised = 6,
+    Streamed = 7,
 }
 
 /// One invocation, as far as this engine runs it.
@@ -47,16 +50,34 @@ pub(crate) enum Kind {
 pub(crate) struct Execution {
     pub(crate) executor: Py<Executor>,
     pub(crate) run: Py<Run>,
-    place: Value,
+    pub(crate) place: Value,
     stop: i64,
     namespace: String,
     outputs: FxHashSet<ChannelId>,
     control: Option<Value>,
     pub(crate) event_loop: Option<Value>,
-    pub(crate) asyncio_task: Option<Value>,
-    /// The task under way, while the facade awaits something for it.
-    under_way: Mutex<Option<(Position, Flight)>>,
+    streamed: Option<Streamed>,
+    /// What goes on when the facade says so.
+    under_way: Mutex<Option<(Position, UnderWay)>>,
     moved_on: AtomicBool,
+}
+
+/// What an execution was stopped in.
+enum UnderWay {
+    /// A task that was planned, before its node is called.
+    Planned(Departure),
+    /// A task, while the facade awaits something for it.
+    Flight(Flight),
+}
+
+/// A task that was planned: its recipe, its input, and the function to call.
+struct Departure {
+    node: NodeId,
+    id: TaskId,
+    namespace: String,
+    recipe: Arc<Recipe>,
+    value: Value,
+    function: Option<Function>,
 }
 
 /// Where the run is: between two supersteps, or in one.
@@ -89,18 +110,33 @@ impl Execution {
         })
     }
 
-    /// Goes on with what was awaited.
+    /// Goes on with what was awaited, or after what was streamed.
     fn resume<'py>(&self, py: Python<'py>, value: Value) -> PyResult<Bound<'py, PyAny>> {
-        self.run.get().guard(|| {
-            let (at, flight) = self.take_flight()?;
-            self.supersteps(py, at, Some((flight, value)))
+        self.run.get().guard(|| match self.take_under_way()? {
+            (at, UnderWay::Flight(flight)) => self.supersteps(py, at, Some((flight, Some(value)))),
+            (at, UnderWay::Planned(departure)) => {
+                // Whoever took the chunks may have replaced the function.
+                let flight = match self.function_of(py, &departure.recipe)? {
+                    Some(function) => {
+                        let departure = Departure {
+                            function,
+                            ..departure
+                        };
+                        Some((self.take_off(py, &at, departure)?, None))
+                    }
+                    None => None,
+                };
+                self.supersteps(py, at, flight)
+            }
         })
     }
 
     /// Forgets the task under way; the live task.
     fn give_up<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let (_, flight) = self.take_flight()?;
-        flight.task.get().live(py)
+        match self.take_under_way()? {
+            (_, UnderWay::Flight(flight)) => flight.task.get().live(py),
+            (_, UnderWay::Planned(_)) => Err(nothing_under_way()),
+        }
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
@@ -109,12 +145,18 @@ impl Execution {
         visit.call(&self.place)?;
         visit.call(&self.control)?;
         visit.call(&self.event_loop)?;
-        visit.call(&self.asyncio_task)?;
         if let Ok(under_way) = self.under_way.try_lock()
-            && let Some((_, flight)) = &*under_way
+            && let Some((_, under_way)) = &*under_way
         {
-            visit.call(&flight.task)?;
-            visit.call(&flight.value)?;
+            match under_way {
+                UnderWay::Planned(departure) => {
+                    visit.call(&departure.value)?;
+                }
+                UnderWay::Flight(flight) => {
+                    visit.call(&flight.task)?;
+                    visit.call(&flight.value)?;
+                }
+            }
         }
         Ok(())
     }
@@ -136,15 +178,22 @@ impl Execution {
         for name in place.getattr(intern!(py, "output_key_set"))?.try_iter()? {
             outputs.extend(program.channel(name?.cast::<PyString>()?)?);
         }
+        let streamed = match optional(intern!(py, "streamed"))? {
+            Some(streamed) => {
+                let read = Streamed::read(program, streamed.bind(py))?;
+                Some(read.ok_or_else(unknown_output)?)
+            }
+            None => None,
+        };
         Ok(Execution {
             executor: executor.clone().unbind(),
             run,
+            streamed,
             stop: place.getattr(intern!(py, "stop"))?.extract()?,
             namespace: place.getattr(intern!(py, "namespace"))?.extract()?,
             outputs,
             control: optional(intern!(py, "control"))?,
             event_loop: optional(intern!(py, "event_loop"))?,
-            asyncio_task: optional(intern!(py, "asyncio_task"))?,
             place: place.clone().unbind(),
             under_way: Mutex::new(None),
             moved_on: AtomicBool::new(false),
@@ -155,15 +204,14 @@ impl Execution {
         self.executor.get().program.get()
     }
 
-    fn under_way(&self) -> MutexGuard<'_, Option<(Position, Flight)>> {
+    fn under_way(&self) -> MutexGuard<'_, Option<(Position, UnderWay)>> {
         self.under_way
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn take_flight(&self) -> PyResult<(Position, Flight)> {
-        let nothing = || PyRuntimeError::new_err("no task of this execution waits for anything");
-        self.under_way().take().ok_or_else(nothing)
+    fn take_under_way(&self) -> PyResult<(Position, UnderWay)> {
+        self.under_way().take().ok_or_else(nothing_under_way)
     }
 
     pub(crate) fn is_async(&self) -> bool {
@@ -175,14 +223,21 @@ impl Execution {
         &self,
         py: Python<'py>,
         mut at: Position,
-        mut under_way: Option<(Flight, Value)>,
+        mut under_way: Option<(Flight, Option<Value>)>,
     ) -> PyResult<Bound<'py, PyAny>> {
+        let mut chunks = Vec::new();
         loop {
             let (mut flight, sent) = match under_way.take() {
-                Some((flight, value)) => (flight, Some(value)),
+                Some(under_way) => under_way,
                 None => match self.start(py, &at)? {
-                    Ok(flight) => (flight, None),
-                    Err(plan) => return self.stopped(py, &at, Kind::Planned, plan),
+                    Err(plan) => {
+                        self.hand_over(py, chunks)?;
+                        return self.stopped(py, &at, Kind::Planned, plan);
+                    }
+                    Ok(departure) if chunks.is_empty() => {
+                        (self.take_off(py, &at, departure)?, None)
+                    }
+                    Ok(departure) => return self.stream(py, at, departure, chunks),
                 },
             };
             let flow = match sent {
@@ -198,7 +253,7 @@ impl Execution {
                 Ok(Flow::Wait(kind, detail)) => {
                     let stop = self.stopped(py, &at, kind, detail.into_bound(py))?;
                     at.due = false;
-                    *self.under_way() = Some((at, flight));
+                    *self.under_way() = Some((at, UnderWay::Flight(flight)));
                     return Ok(stop);
                 }
                 Err(error) => {
@@ -214,9 +269,23 @@ impl Execution {
             {
                 return self.stopped(py, &at, Kind::Finished, live.into_bound(py));
             }
-            if let Err(error) = self.commit(py, task, &mut at) {
-                let detail = (task.live(py)?, error.into_value(py)).into_pyobject(py)?;
-                return self.stopped(py, &at, Kind::CommitRaised, detail.into_any());
+            let shows = match self.shows(py, &flight)? {
+                Some(shows) => shows,
+                None => return self.stopped(py, &at, Kind::Finished, task.live(py)?),
+            };
+            let changed = match self.commit(py, task, &mut at) {
+                Ok(changed) => changed,
+                Err(error) => {
+                    let detail = (task.live(py)?, error.into_value(py)).into_pyobject(py)?;
+                    return self.stopped(py, &at, Kind::CommitRaised, detail.into_any());
+                }
+            };
+            chunks = shows.chunks;
+            if let Some(streamed) = &self.streamed
+                && changed
+                && shows.wrote
+            {
+                chunks.extend(streamed.values(py, self.run.get())?);
             }
             py.check_signals()?;
         }
@@ -253,6 +322,44 @@ impl Execution {
         )
     }
 
+    // -- stream ----------------------------------------------------------------------------------
+
+    /// What the superstep of a task that ended shows; `None` if only the facade knows.
+    fn shows(&self, py: Python<'_>, flight: &Flight) -> PyResult<Option<Shows>> {
+        match &self.streamed {
+            None => Ok(Some(Shows::default())),
+            Some(streamed) => {
+                let task = flight.task.get();
+                streamed.superstep(py, self.program(), &flight.recipe, task, &self.outputs)
+            }
+        }
+    }
+
+    /// Stops for chunks to be taken before the next superstep runs.
+    fn stream<'py>(
+        &self,
+        py: Python<'py>,
+        at: Position,
+        departure: Departure,
+        chunks: Vec<Chunk>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let taken = match &self.streamed {
+            Some(streamed) => streamed.taken(py, chunks)?,
+            None => py.None().into_bound(py),
+        };
+        let stop = self.stopped(py, &at, Kind::Streamed, taken)?;
+        *self.under_way() = Some((at, UnderWay::Planned(departure)));
+        Ok(stop)
+    }
+
+    /// Leaves chunks to the facade, as it goes on itself.
+    fn hand_over(&self, py: Python<'_>, chunks: Vec<Chunk>) -> PyResult<()> {
+        for chunk in chunks {
+            self.place.call_method1(py, intern!(py, "show"), chunk)?;
+        }
+        Ok(())
+    }
+
     // -- plan ------------------------------------------------------------------------------------
 
     /// The next superstep's only task; or the plan, if it isn't that simple, or None if there is none.
@@ -260,7 +367,7 @@ impl Execution {
         &self,
         py: Python<'py>,
         at: &Position,
-    ) -> PyResult<Result<Flight, Bound<'py, PyAny>>> {
+    ) -> PyResult<Result<Departure, Bound<'py, PyAny>>> {
         if at.step > self.stop {
             return Ok(Err(py.None().into_bound(py)));
         }
@@ -283,7 +390,7 @@ impl Execution {
         let Some(function) = self.may_call(py, &recipe)? else {
             return Ok(Err(run.plan_object(py, plan)?));
         };
-        self.take_off(py, at, plan, recipe, function).map(Ok)
+        self.prepare(py, plan, recipe, function).map(Ok)
     }
 
     /// Whether the run goes on, and the node is still to be called as its recipe says.
@@ -303,6 +410,11 @@ impl Execution {
         {
             return Ok(None);
         }
+        self.function_of(py, recipe)
+    }
+
+    /// The function to call, if the node has one; `None` if it isn't to be called as its recipe says.
+    fn function_of(&self, py: Python<'_>, recipe: &Recipe) -> PyResult<Option<Option<Function>>> {
         let Some(bound) = &recipe.bound else {
             return Ok(Some(None));
         };
@@ -310,14 +422,13 @@ impl Execution {
         Ok(function.map(|(function, awaited)| Some((function.unbind(), awaited))))
     }
 
-    fn take_off(
+    fn prepare(
         &self,
         py: Python<'_>,
-        at: &Position,
         mut plan: Plan<Value>,
         recipe: Arc<Recipe>,
         function: Option<Function>,
-    ) -> PyResult<Flight> {
+    ) -> PyResult<Departure> {
         let program = self.program();
         let task = plan.tasks.pop().expect("a simple superstep has one task");
         let mut value = program.input_object(py, task.input)?;
@@ -333,14 +444,25 @@ impl Execution {
                 }
             })?;
         }
-        let clock = self.executor.get().host.clock.bind(py);
-        let value = value.unbind();
-        let step_task = StepTask {
-            executor: self.executor.clone_ref(py),
-            place: self.place.clone_ref(py),
+        Ok(Departure {
             node: task.node,
             id: task.id,
             namespace: task.namespace,
+            recipe,
+            value: value.unbind(),
+            function,
+        })
+    }
+
+    fn take_off(&self, py: Python<'_>, at: &Position, departure: Departure) -> PyResult<Flight> {
+        let clock = self.executor.get().host.clock.bind(py);
+        let value = departure.value;
+        let step_task = StepTask {
+            executor: self.executor.clone_ref(py),
+            place: self.place.clone_ref(py),
+            node: departure.node,
+            id: departure.id,
+            namespace: departure.namespace,
             step: at.step,
             checkpoint_id: at.checkpoint_id.clone(),
             started: clock.call_method0(intern!(py, "time"))?.extract()?,
@@ -353,8 +475,8 @@ impl Execution {
         };
         Ok(Flight {
             task: Py::new(py, step_task)?,
-            recipe,
-            function,
+            recipe: departure.recipe,
+            function: departure.function,
             value,
             stage: Stage::Call,
             own_cancels: 0,
@@ -363,8 +485,8 @@ impl Execution {
 
     // -- commit ----------------------------------------------------------------------------------
 
-    /// Commits the superstep; the position is then the next one's.
-    fn commit(&self, py: Python<'_>, task: &StepTask, at: &mut Position) -> PyResult<()> {
+    /// Commits the superstep; the position is then the next one's. Whether output channels changed.
+    fn commit(&self, py: Python<'_>, task: &StepTask, at: &mut Position) -> PyResult<bool> {
         let program = self.program();
         let mut batch = Batch::new(&program.core);
         batch.task(PathKey::Pull(task.node), NodeRef::Known(task.node));
@@ -394,7 +516,9 @@ impl Execution {
             self.place
                 .call_method1(py, intern!(py, "wrote_nowhere"), args)?;
         }
-        at.due |= committed.updated.iter().any(|id| self.outputs.contains(id));
+        let mut updated = committed.updated.iter();
+        let changed = updated.any(|id| self.outputs.contains(id));
+        at.due |= changed;
         at.updated = (!committed.updated.is_empty()).then_some(committed.updated);
         drop(committed.retired);
         at.step += 1;
@@ -402,7 +526,7 @@ impl Execution {
         if !self.moved_on.swap(true, Ordering::Relaxed) {
             self.place.call_method0(py, intern!(py, "moved_on"))?;
         }
-        Ok(())
+        Ok(changed)
     }
 
     /// An id in the form of a checkpoint's, as the facade makes it for a run that isn't saved.
@@ -413,6 +537,14 @@ impl Execution {
         let tick: u64 = tick.ok_or_else(ids_used_up)?.extract()?;
         Ok(checkpoint_id(tick, &host.id_tail))
     }
+}
+
+fn nothing_under_way() -> PyErr {
+    PyRuntimeError::new_err("no task of this execution waits for anything")
+}
+
+fn unknown_output() -> PyErr {
+    PyRuntimeError::new_err("only what channels hold can be streamed")
 }
 
 fn ids_used_up() -> PyErr {

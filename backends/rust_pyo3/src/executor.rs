@@ -44,6 +44,8 @@ pub(crate) struct Recipe {
     pub(crate) coerce: Option<Py<PyAny>>,
     pub(crate) keywords: Option<Py<PyAny>>,
     pub(crate) recurses: bool,
+    /// Whether streams of updates leave the node out.
+    pub(crate) hidden: bool,
     pub(crate) writers: Vec<Writer>,
 }
 
@@ -81,7 +83,7 @@ pub(crate) struct Branch {
     pub(crate) known: Py<PyDict>,
 }
 
-/// What a conditional edge reads.
+/// What is read of a run: a channel's value, or a dict of several.
 pub(crate) enum Select {
     One(ChannelId),
     Many(Vec<ChannelId>),
@@ -191,6 +193,7 @@ impl Recipe {
             coerce: optional(call.getattr("coerce")?),
             keywords: optional(call.getattr("keywords")?),
             recurses: call.getattr("recurses")?.is_truthy()?,
+            hidden: call.getattr("hidden")?.is_truthy()?,
             writers,
         }))
     }
@@ -263,25 +266,33 @@ impl Step {
     }
 }
 
+impl Select {
+    /// `None` if something other than a channel is to be read.
+    pub(crate) fn read(program: &Program, select: &Bound<'_, PyAny>) -> PyResult<Option<Self>> {
+        if let Ok(name) = select.cast::<PyString>() {
+            return Ok(program.channel(name)?.map(Select::One));
+        }
+        let mut channels = Vec::new();
+        for name in select.try_iter()? {
+            match program.channel(name?.cast::<PyString>()?)? {
+                Some(channel) => channels.push(channel),
+                None => return Ok(None),
+            }
+        }
+        Ok(Some(Select::Many(channels)))
+    }
+}
+
 impl Branch {
     fn read(program: &Program, branch: &Bound<'_, PyAny>) -> PyResult<Option<Self>> {
         let select = branch.getattr("select")?;
         let select = if select.is_none() {
             None
-        } else if let Ok(name) = select.cast::<PyString>() {
-            match program.channel(name)? {
-                Some(channel) => Some(Select::One(channel)),
+        } else {
+            match Select::read(program, &select)? {
+                Some(select) => Some(select),
                 None => return Ok(None),
             }
-        } else {
-            let mut channels = Vec::new();
-            for name in select.try_iter()? {
-                match program.channel(name?.cast::<PyString>()?)? {
-                    Some(channel) => channels.push(channel),
-                    None => return Ok(None),
-                }
-            }
-            Some(Select::Many(channels))
         };
         Ok(Some(Branch {
             object: branch.clone().unbind(),

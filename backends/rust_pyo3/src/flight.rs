@@ -224,16 +224,16 @@ impl Execution {
         awaitable: Bound<'py, PyAny>,
         context: &Bound<'py, PyAny>,
     ) -> PyResult<Called<'py>> {
-        let Some(asyncio_task) = &self.asyncio_task else {
+        let asyncio_task = self.place.bind(py).getattr(intern!(py, "asyncio_task"))?;
+        if asyncio_task.is_none() {
             let detail = (awaitable, context, py.None()).into_pyobject(py)?;
             return Ok(Called::Wait(Kind::Await, detail.into_any().unbind()));
-        };
+        }
         if !awaitable.get_type().is(types::coroutine(py)?) {
             let detail = (awaitable, context, py.None()).into_pyobject(py)?;
             return Ok(Called::Wait(Kind::Await, detail.into_any().unbind()));
         }
         let cancels = || -> PyResult<i64> {
-            let asyncio_task = asyncio_task.bind(py);
             asyncio_task
                 .call_method0(intern!(py, "cancelling"))?
                 .extract()

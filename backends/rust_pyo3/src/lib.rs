@@ -9,6 +9,7 @@
 //! supersteps without going back to Python: `executor` (how nodes are called), `execution` (the loop), `flight`
 //! (a task under way), `writers` (what comes after a node) and `step_task` (a task nobody has looked at yet).
 
+mod chunks;
 mod execution;
 mod executor;
 mod failure;

@@ -1,6 +1,7 @@
 //! One invocation. Every method takes what it needs from the run, lets go of it, and only then calls
 //! Python code; a call in the middle of another one's is an error, never a wait.
 
+use crate::executor::Select;
 use crate::failure::{exception, guard, poisoned, protocol_error, raised, refused};
 use crate::program::Program;
 use crate::task::Task;
@@ -403,6 +404,29 @@ impl Run {
                     reading.answer(self.program.get().answer(py, request)?);
                 }
                 Err(error) => return Err(exception(&error, reading.refused())),
+            }
+        }
+    }
+
+    /// Reads a channel's value, or a dict of several; with writes, as if they had been committed.
+    pub(crate) fn select<'py>(
+        &self,
+        py: Python<'py>,
+        select: &Select,
+        writes: Option<ReadWrites<Value>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        match select {
+            Select::One(channel) => {
+                let found = self.read_channels(py, vec![*channel], writes)?;
+                match found.into_iter().next() {
+                    Some((_, value)) => shown(py, value),
+                    None => Ok(py.None().into_bound(py)),
+                }
+            }
+            Select::Many(channels) => {
+                let found = self.read_channels(py, channels.clone(), writes)?;
+                let values = self.program.get().values_object(py, found)?;
+                Ok(values.into_any())
             }
         }
     }

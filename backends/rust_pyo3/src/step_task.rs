@@ -138,6 +138,17 @@ impl StepTask {
             .collect()
     }
 
+    /// What it wrote so far, whoever has it.
+    pub(crate) fn written(&self, py: Python<'_>, program: &Program) -> PyResult<Vec<Written>> {
+        let Some(live) = self.made(py) else {
+            return Ok(self.copied(py));
+        };
+        let writes = live.bind(py).getattr(intern!(py, "writes"))?;
+        let mut written = Vec::new();
+        program.read_pairs(&writes, &mut written)?;
+        Ok(written)
+    }
+
     /// Adds writes.
     pub(crate) fn write(&self, py: Python<'_>, writes: Vec<Written>) -> PyResult<()> {
         let live = {

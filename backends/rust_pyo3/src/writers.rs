@@ -1,11 +1,10 @@
 //! What comes after a node: its channel writers, and its conditional edges.
 
 use crate::execution::{Execution, Kind};
-use crate::executor::{Branch, Select, Step, Writer};
+use crate::executor::{Branch, Step, Writer};
 use crate::flight::{Called, Flight, Flow, Stage};
 use crate::program::Program;
 use crate::step_task::{StepTask, Written};
-use crate::values::shown;
 use lge_core::batch::{Batch, ReadWrites};
 use lge_core::program::Target;
 use lge_core::run::NodeRef;
@@ -143,22 +142,8 @@ impl Execution {
         let Some(select) = &branch.select else {
             return Ok(value.clone());
         };
-        let program = self.program();
         let writes = self.writes_so_far(py, flight.task.get())?;
-        let run = self.run.get();
-        let mut state = match select {
-            Select::One(channel) => {
-                let found = run.read_channels(py, vec![*channel], Some(writes))?;
-                match found.into_iter().next() {
-                    Some((_, value)) => shown(py, value)?,
-                    None => py.None().into_bound(py),
-                }
-            }
-            Select::Many(channels) => {
-                let found = run.read_channels(py, channels.clone(), Some(writes))?;
-                program.values_object(py, found)?.into_any()
-            }
-        };
+        let mut state = self.run.get().select(py, select, Some(writes))?;
         if let Some(mapper) = &branch.mapper {
             state = mapper.bind(py).call1((state,))?;
         }

@@ -21,7 +21,7 @@ from langgraph_engine.conformance.suite.test_protocol import (
     graph,
     last_value,
 )
-from langgraph_engine.execute import Execution, Host, NodeCall, Stop, WriteStep
+from langgraph_engine.execute import Execution, Host, NodeCall, Stop, Streamed, WriteStep
 from langgraph_engine.protocol import (
     PULL,
     ChannelSpec,
@@ -78,8 +78,10 @@ class Place:
     asyncio_task: Any = None
     calls: Any = None
 
-    def __init__(self, stop: int = 100) -> None:
+    def __init__(self, stop: int = 100, streamed: Streamed | None = None) -> None:
         self.stop = stop
+        self.streamed = streamed
+        self.shown: list[tuple[str, Any]] = []
         self.control = self
         self.drain_requested = False
         self.live: list[Live] = []
@@ -98,6 +100,9 @@ class Place:
 
     def moved_on(self) -> None:
         self.moves += 1
+
+    def show(self, mode: str, chunk: Any) -> None:
+        self.shown.append((mode, chunk))
 
     def wrote_nowhere(self, name: str, path: tuple[Any, ...], channel: str) -> None:
         assert path[1] == name
@@ -127,13 +132,14 @@ def to(channel: str, value: Any = PASSTHROUGH, mapper: Any = None) -> WriteStep:
     return WriteStep(mapper, channel, value, True, None)
 
 
-def call(func: Any, *writers: Any, afunc: Any = None) -> NodeCall:
+def call(func: Any, *writers: Any, afunc: Any = None, hidden: bool = False) -> NodeCall:
     return NodeCall(
         node=Node(),
         bound=Function(func, afunc),
         coerce=None,
         keywords=None,
         recurses=False,
+        hidden=hidden,
         writers=writers,
     )
 
@@ -330,6 +336,74 @@ def test_a_task_that_asked_for_others_is_the_hosts(engine: Engine) -> None:
     stop = go(execution)
     assert (stop.kind, stop.detail.writes) == (execute.FINISHED, [("y", 1)])
     assert run.read("y") is None
+
+
+ALL = ("x", "y", "z", "sum")
+
+
+def taken(execution: Execution, stop: Stop) -> list[Any]:
+    """Chunks, stop by stop."""
+    chunks = []
+    while stop.kind == execute.STREAMED:
+        chunks.append(stop.detail)
+        stop = execution.resume(None)
+    assert stop.kind == execute.PLANNED
+    return chunks
+
+
+@pytest.mark.behavior(
+    "go: If chunks are streamed, it is stopped before each superstep for those of the one before."
+)
+def test_chunks_are_streamed(engine: Engine) -> None:
+    place = Place(streamed=Streamed(True, True, True, False, ALL))
+    place.output_key_set = frozenset(ALL)
+    run, execution = begun(engine, place, BOTH)
+    stop = go(execution)
+    assert (stop.kind, stop.step, run.read("z")) == (execute.STREAMED, 2, None)
+    values = {"x": 1, "y": 2, "sum": 0}
+    assert taken(execution, stop) == [[("updates", {"a": {"y": 2}}), ("values", values)]]
+    assert place.shown == [("updates", {"b": {"z": 3}}), ("values", {**values, "z": 3})]
+
+
+@pytest.mark.behavior(
+    "go: If chunks are streamed, it is stopped before each superstep for those of the one before."
+)
+@pytest.mark.parametrize(
+    ("output", "writes", "chunk"),
+    [
+        (["y", "sum"], [("y", 5), ("x", 6)], {"a": {"y": 5}}),
+        (
+            ["y", "sum"],
+            [("sum", 5), ("y", 6), ("sum", 7)],
+            {"a": [{"sum": 5}, {"y": 6}, {"sum": 7}]},
+        ),
+        (["y", "sum"], [("z", 5)], {"a": None}),
+        ("sum", [("sum", 5), ("y", 6)], {"a": 5}),
+        ("sum", [("sum", 5), ("sum", 6)], {"a": [5, 6]}),
+        ("sum", [], {"a": None}),
+    ],
+)
+def test_what_a_chunk_of_updates_holds(
+    engine: Engine, output: Any, writes: Any, chunk: Any
+) -> None:
+    place = Place(streamed=Streamed(True, False, False, False, output))
+    place.output_key_set = frozenset([output] if isinstance(output, str) else output)
+    steps = tuple(to(channel, value) for channel, value in writes)
+    _, execution = begun(engine, place, {"a": call(add_one, steps)})
+    assert go(execution).kind == execute.PLANNED
+    assert place.shown == [("updates", chunk)]
+
+
+@pytest.mark.behavior(
+    "go: A superstep that writes what isn't a channel's is stopped after its task, if chunks are streamed."
+)
+def test_other_writes_are_the_hosts_to_show(engine: Engine) -> None:
+    place = Place(streamed=Streamed(True, False, False, False, ALL))
+    calls = {"a": call(add_one, (to("__return__"), to("y")))}
+    run, execution = begun(engine, place, calls)
+    stop = go(execution)
+    assert (stop.kind, run.read("y")) == (execute.FINISHED, None)
+    assert stop.detail.writes == [("__return__", 2), ("y", 2)]
 
 
 def awaited(engine: Engine, afunc: Any, drive: Callable[[Execution, Run], Any]) -> Any:
