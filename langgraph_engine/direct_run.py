@@ -45,12 +45,16 @@ def settle(loop: Loop, task: LiveTask, error: BaseException | None) -> None:
     """A task is done: keep and save what it wrote, or why it didn't finish."""
     writes = task.writes
     if error is None:
-        if not loop.keeps_pending:
+        if not loop.keeps_pending and loop.quiet:
             loop.settled = True
             return
         if all(channel in upstream.CONTROL_WRITES for channel, _ in writes):
             writes.append((upstream.NO_WRITES, None))  # says the task finished
-        loop.put_writes(task.id, writes)
+        if loop.keeps_pending:
+            loop.put_writes(task.id, writes)
+        else:
+            loop.settled = True
+            loop.show_update(task, writes)
     elif isinstance(error, GraphInterrupt):
         if error.args[0]:
             answers = [write for write in writes if write[0] == upstream.RESUME]
@@ -162,21 +166,23 @@ def run_alone(loop: SyncLoop, task: LiveTask, call: Callable[[LiveTask], None]) 
 
 def run_live(loop: Loop) -> Iterator[None]:
     """Run the superstep's tasks; gives control back whenever there may be output."""
-    yield
     tasks = tuple(loop.live.values())
     if len(tasks) > 1:
-        yield from _run_several(loop, tasks)
-        return
-    task = tasks[0]
-    task.started = time.time()
-    yield from run_watched(loop, task, task.plan.call)
+        return _run_several(loop, tasks)
+    return run_watched(loop, tasks[0])
 
 
-def run_watched(loop: Loop, task: LiveTask, call: Callable[[LiveTask], None]) -> Iterator[None]:
-    """``run_alone``; gives control back whenever there may be output."""
+def run_watched(
+    loop: Loop, task: LiveTask, call: Callable[[LiveTask], None] | None = None
+) -> Iterator[None]:
+    """Run the superstep's only task, its node if not by ``call``; gives control back whenever there may be output."""
+    yield
     failure = None
     try:
-        _judge(task, call)
+        if call is None:
+            _attempt(task)
+        else:
+            _judge(task, call)
     except Exception as error:
         settle(loop, task, error)
         if not loop.calls:
@@ -190,6 +196,7 @@ def run_watched(loop: Loop, task: LiveTask, call: Callable[[LiveTask], None]) ->
 
 
 def _run_several(loop: Loop, tasks: tuple[LiveTask, ...]) -> Iterator[None]:
+    yield
     done: queue.SimpleQueue[Any] = queue.SimpleQueue()
     loop.call_done = done.put
 
@@ -315,27 +322,25 @@ async def _turn(loop: Loop) -> None:
         await asyncio.sleep(0)
 
 
-async def arun_live(loop: Loop) -> AsyncIterator[None]:
+def arun_live(loop: Loop) -> AsyncIterator[None]:
     """``run_live`` for the event loop."""
-    yield
     tasks = tuple(loop.live.values())
     if len(tasks) > 1:
-        async for _ in _arun_several(loop, tasks):
-            yield
-        return
-    task = tasks[0]
-    task.started = time.time()
-    async for _ in arun_watched(loop, task, task.plan.acall):
-        yield
+        return _arun_several(loop, tasks)
+    return arun_watched(loop, tasks[0])
 
 
 async def arun_watched(
-    loop: Loop, task: LiveTask, call: Callable[[LiveTask], Awaitable[None]]
+    loop: Loop, task: LiveTask, call: Callable[[LiveTask], Awaitable[None]] | None = None
 ) -> AsyncIterator[None]:
     """``run_watched`` for the event loop."""
+    yield
     failure = None
     try:
-        await _ajudge(task, call)
+        if call is None:
+            await _aattempt(task)
+        else:
+            await _ajudge(task, call)
     except Exception as error:
         await _turn(loop)
         settle(loop, task, error)
@@ -352,6 +357,7 @@ async def arun_watched(
 
 
 async def _arun_several(loop: Loop, tasks: tuple[LiveTask, ...]) -> AsyncIterator[None]:
+    yield
     done: asyncio.Queue[Any] = asyncio.Queue()
     loop.call_done = done.put_nowait
     futures = _start_all(loop, tasks, done.put_nowait)

@@ -26,7 +26,7 @@ from langgraph_engine.running_ahead import (
     may_run_ahead,
 )
 from langgraph_engine.saving import Latest
-from langgraph_engine.streams import AsyncQueueChunks, Chunks
+from langgraph_engine.streams import Chunks, QueueChunks
 
 __all__ = ["achunks_of", "afinal_state"]
 
@@ -114,7 +114,7 @@ async def achunks_of(
     call = Invocation(graph, engine, input, config, is_async=True, **kwargs)
     root = _RootRun(call)
     async with root:
-        chunks = AsyncQueueChunks(call) if call.waits_for_stream else Chunks(call)
+        chunks = QueueChunks(call) if call.waits_for_stream else Chunks(call)
         put = _threadsafe(chunks.put)
         async with call.make_loop(AsyncLoop, chunks.put, put, None) as loop:
             call.opened(loop)
@@ -235,4 +235,4 @@ def _prepare_runner(
         loop.config[upstream.CONF][upstream.CONFIG_KEY_STREAM] = upstream.StreamProtocol(
             put, call.modes
         )
-    return _Waiter(chunks.queue) if isinstance(chunks, AsyncQueueChunks) else None
+    return _Waiter(chunks.queue) if isinstance(chunks, QueueChunks) else None

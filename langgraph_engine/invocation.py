@@ -8,7 +8,7 @@ arguments -> config, defaults, callback manager   (``Invocation``)
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -288,7 +288,7 @@ class Invocation:
             events.append((call, _with_run_id(event, callbacks.run_id)))
         return events
 
-    def output(self, getter: Callable[[], Any], empty: type[Exception]) -> Any:
+    def output(self, getter: Callable[[], Any], empty: type[Exception]) -> Iterator[Any]:
         """What the stream holds, in the form the caller asked for."""
         second = self.version == "v2"
         return upstream.format_output(

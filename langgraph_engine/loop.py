@@ -337,7 +337,7 @@ class Loop(StartingLoop):
             streamed: What is streamed; None for an ``invoke`` that only wants the last state.
         """
         executor = self.graph.executor
-        if executor is None or not self.direct or self.remembers:
+        if executor is None or not self.direct or self.keeps_pending:
             return
         if streamed is not None or (self.quiet and self.latest_is_lasting):
             self.streamed = streamed
@@ -358,10 +358,6 @@ class Loop(StartingLoop):
         _, self.step, self.checkpoint_id, self.updated, due, _ = stop
         if due and self.latest is not None:
             self.latest.due = True
-
-    def show(self, mode: str, chunk: Any) -> None:
-        """Stream a chunk of a superstep the engine ran."""
-        self.emit(mode, lambda: iter((chunk,)))
 
     def moved_on(self) -> None:
         """An execution is past its first superstep."""
@@ -403,7 +399,8 @@ class Loop(StartingLoop):
             return
         if not any(channel in keys for task in done for channel, _ in task.writes):
             return
-        self.emit("values", lambda: iter((self.run.read(self.output_keys),)))
+        if "values" in self.stream.modes:
+            self.show("values", self.run.read(self.output_keys))
 
     # -- close ----------------------------------------------------------------------------------
 
@@ -452,7 +449,7 @@ class Loop(StartingLoop):
             self.updated = self.commit([_task_writes(task) for task in done])
             self._emit_values(done)
         if not interrupts:
-            self.emit("updates", lambda: iter(({upstream.INTERRUPT: interrupts},)))
+            self.show("updates", {upstream.INTERRUPT: interrupts})
 
 
 def _task_writes(task: LiveTask | PregelExecutableTask) -> TaskWrites:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from types import FunctionType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from langgraph.checkpoint.base import WRITES_IDX_MAP, BaseCheckpointSaver
 from langgraph.constants import TAG_HIDDEN
@@ -27,6 +27,7 @@ from langgraph_engine.committing import commit
 from langgraph_engine.delta import DeltaBook
 from langgraph_engine.memory_saver import works_in_memory
 from langgraph_engine.protocol import Run, TaskWrites
+from langgraph_engine.streams import update_of
 from langgraph_engine.task_config import ChannelMap, TaskBasis, path_text
 
 if TYPE_CHECKING:
@@ -83,17 +84,6 @@ class Latest:
         """The run is over: if a newer state was due, it is the output read at the end."""
         if self.due:
             self.value = output.copy() if isinstance(output, dict) else output
-
-
-_RESULT_MODES = frozenset({"tasks", "debug"})
-
-
-class _Named(NamedTuple):
-    """A task as far as a chunk of updates shows it."""
-
-    name: str
-    path: tuple[Any, ...]
-    config: Any = None
 
 
 @dataclass(slots=True)
@@ -174,6 +164,8 @@ class SavingLoop:
         self.output_key_set = frozenset(
             (options.output_keys,) if isinstance(options.output_keys, str) else options.output_keys
         )
+        one = isinstance(options.output_keys, str)
+        self._shown_keys = options.output_keys if one else self.output_key_set
         self.stream_keys = options.stream_keys
         self.interrupt_before = options.interrupt_before
         self.interrupt_after = options.interrupt_after
@@ -193,9 +185,8 @@ class SavingLoop:
         self.deltas = DeltaBook(self) if graph.deltas else None
         self.in_memory = self.deltas is None and works_in_memory(options.checkpointer)
         self._unsaved: deque[tuple[Callable[..., Any], tuple[Any, ...]]] = deque()
-        self.remembers = self.saves or self.cache is not None or self.deltas is not None
         # Else nobody will ask what was pending: a finished task only needs its writes.
-        self.keeps_pending = self.remembers or not self.quiet
+        self.keeps_pending = self.saves or self.cache is not None or self.deltas is not None
 
     def _place(self, config: RunnableConfig, stream: upstream.StreamProtocol | None) -> None:
         """Work out where this run is: nested or not, its namespace, the checkpoint it starts from."""
@@ -298,15 +289,15 @@ class SavingLoop:
             return
         if self.quiet and writes[0][0] != upstream.INTERRUPT:
             return
+        first = writes[0][0]
         if task_id in self.live:
-            if task.plan.hidden or TAG_HIDDEN in (self.config.get("tags") or ()):
+            if first != upstream.INTERRUPT:
+                self.show_update(task, writes)
                 return
-            # That it isn't hidden is all a chunk of updates asks of its config.
-            results = not self.stream.modes.isdisjoint(_RESULT_MODES)
-            task = task.executable() if results else _Named(task.name, task.path)
+            if self._is_hidden(task):
+                return
         elif task.config is not None and TAG_HIDDEN in (task.config.get("tags") or ()):
             return
-        first = writes[0][0]
         if first == upstream.INTERRUPT:
             if task.path[0] == upstream.PUSH and task.path[-1] is True:
                 return  # a functional call's interrupt is its caller's to show
@@ -322,6 +313,25 @@ class SavingLoop:
         if not cached:
             self.emit("tasks", upstream.map_debug_task_results, (task, writes), self.stream_keys)
 
+    def show_update(self, task: LiveTask, writes: WritesT) -> None:
+        """Stream what a task wrote that is called directly: only updates and values are streamed then."""
+        if (
+            self.stream is not None
+            and "updates" in self.stream.modes
+            and not self._is_hidden(task)
+            and writes[0][0] != upstream.ERROR
+        ):
+            self.show("updates", {task.name: update_of(writes, self._shown_keys)})
+
+    def _is_hidden(self, task: LiveTask) -> bool:
+        return task.plan.hidden or TAG_HIDDEN in (self.config.get("tags") or ())
+
+    def show(self, mode: str, chunk: Any) -> None:
+        """Stream a chunk of values or updates, if anybody asked for them."""
+        stream: Any = self.stream
+        if stream is not None and mode in stream.modes:
+            stream((self.checkpoint_ns, mode, chunk))
+
     def _output_interrupts(self, writes: WritesT) -> None:
         interrupts = tuple(
             interrupt
@@ -330,14 +340,14 @@ class SavingLoop:
             for interrupt in (value if isinstance(value, Sequence) else (value,))
         )
         chunk = {upstream.INTERRUPT: interrupts}
-        self.emit("updates", lambda: iter((chunk,)))
+        self.show("updates", chunk)
         if self.stream is not None and "values" in self.stream.modes:
             state = self.run.read(self.output_keys)
             if isinstance(state, dict):
                 state[upstream.INTERRUPT] = interrupts
-                self.emit("values", lambda: iter((state,)))
+                self.show("values", state)
             else:
-                self.emit("values", lambda: iter((chunk,)))
+                self.show("values", chunk)
 
     # -- commit ---------------------------------------------------------------------------------
 

@@ -1,11 +1,11 @@
-"""The chunks of a stream, between the loop that makes them and the caller who takes them."""
+"""The chunks of a stream: what is in one, and where it is till the caller takes it."""
 
 from __future__ import annotations
 
 import asyncio
 import queue
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from langgraph_engine import upstream
@@ -13,7 +13,7 @@ from langgraph_engine import upstream
 if TYPE_CHECKING:
     from langgraph_engine.invocation import Invocation
 
-__all__ = ["AsyncQueueChunks", "Chunks", "QueueChunks"]
+__all__ = ["Chunks", "QueueChunks", "update_of"]
 
 
 class Chunks:
@@ -21,59 +21,76 @@ class Chunks:
 
     Attributes:
         put: Adds a chunk: its namespace, its mode and what it holds.
-        get: Takes one, in the order they were put.
-        empty: What ``get`` raises if there is none.
     """
 
     put: Callable[[Any], None]
-    get: Callable[[], Any]
-    empty: type[Exception] = IndexError
 
     def __init__(self, call: Invocation) -> None:
         self._call = call
+        self._streamed = call.streamed()
         self._waiting: deque[Any] = deque()
-        self.put, self.get = self._waiting.append, self._waiting.popleft
+        self.put = self._waiting.append
 
     def __bool__(self) -> bool:
         """Whether there are any."""
         return bool(self._waiting)
 
-    def taken(self) -> Iterator[Any]:
+    def taken(self) -> Iterable[Any]:
         """Take them, in the form the caller asked for."""
-        return self._call.output(self.get, self.empty) if self else iter(())
+        waiting = self._waiting
+        if not waiting:
+            return ()
+        if self._streamed is None:
+            return self._call.output(waiting.popleft, IndexError)
+        chunks = [waiting.popleft()[1:] for _ in range(len(waiting))]
+        return chunks if self._streamed.named else [chunk for _, chunk in chunks]
 
 
 class QueueChunks(Chunks):
-    """Chunks in a queue of LangGraph's, which a thread can wait for.
+    """Chunks in a queue of LangGraph's, which can be waited for: by a thread, or by a coroutine.
 
     Attributes:
         queue: The queue.
     """
 
-    empty = queue.Empty
-
     def __init__(self, call: Invocation) -> None:
         super().__init__(call)
-        self.queue = upstream.SyncQueue()
-        self.put, self.get = self.queue.put, self.queue.get
+        if call.is_async:
+            self.queue: Any = upstream.AsyncQueue()
+            self.put, self._get = self.queue.put_nowait, self.queue.get_nowait
+            self._empty: type[Exception] = asyncio.QueueEmpty
+        else:
+            self.queue = upstream.SyncQueue()
+            self.put, self._get = self.queue.put, self.queue.get
+            self._empty = queue.Empty
 
     def __bool__(self) -> bool:
         return not self.queue.empty()
 
+    def taken(self) -> Iterable[Any]:
+        return self._call.output(self._get, self._empty)
 
-class AsyncQueueChunks(Chunks):
-    """Chunks in a queue of LangGraph's, which a coroutine can wait for.
 
-    Attributes:
-        queue: The queue.
+def update_of(writes: Sequence[tuple[str, Any]], output_keys: str | Collection[str]) -> Any:
+    """What a chunk of updates shows of a task's writes, as LangGraph does.
+
+    Args:
+        writes: The task's.
+        output_keys: The output channels, or one whose value isn't put into a dict.
+
+    Returns:
+        What the task returned, if it says so. Else the writes to output channels: a dict of them; a list of dicts of
+        each, if a channel was written twice; None if there are none.
     """
-
-    empty = asyncio.QueueEmpty
-
-    def __init__(self, call: Invocation) -> None:
-        super().__init__(call)
-        self.queue = upstream.AsyncQueue()
-        self.put, self.get = self.queue.put_nowait, self.queue.get_nowait
-
-    def __bool__(self) -> bool:
-        return not self.queue.empty()
+    returned = [value for channel, value in writes if channel == upstream.RETURN]
+    if returned:
+        return returned[0]
+    if isinstance(output_keys, str):
+        each = [value for channel, value in writes if channel == output_keys]
+    else:
+        shown = [write for write in writes if write[0] in output_keys]
+        together = dict(shown)
+        if len(together) == len(shown):
+            return together or None
+        each = [{channel: value} for channel, value in shown]
+    return each if len(each) > 1 else each[0] if each else None

@@ -76,6 +76,7 @@ from langgraph._internal._constants import (
     PREVIOUS,
     PUSH,
     RESUME,
+    RETURN,
     SNAPSHOT_BUMPS,
     TASKS,
 )
@@ -368,6 +369,7 @@ __all__ = [
     "PROPAGATED_TO_METADATA",
     "PUSH",
     "RESUME",
+    "RETURN",
     "SKIP_WRITE",
     "SNAPSHOT_BUMPS",
     "TASKS",
