@@ -132,6 +132,7 @@ async def achunks_of(
                             if stop.kind != STREAMED:
                                 stop = await awaited(loop, stop)
                                 continue
+                            loop.take_stop(stop)
                             for chunk in stop.detail:
                                 yield chunk
                             loop.is_called()

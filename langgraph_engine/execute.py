@@ -1,7 +1,7 @@
 """The optional capability ``execute``: an engine runs simple supersteps itself.
 
 A superstep is simple when it has one task, the task's node is a plain function with plain writers, and nobody
-watches or saves; somebody may take its values and updates. Everything a node can see stays what the facade gives it; everything that isn't simple
+watches; somebody may take values and updates. Nothing is saved but the run's last state. Everything a node can see stays what the facade gives it; everything that isn't simple
 is left to the facade, superstep by superstep, and an engine without the capability leaves it all.
 
     Engine.executor(program, calls, host) -> Executor      once per compiled graph
@@ -178,6 +178,7 @@ class Host:
         clock: The module whose ``time()`` says when a node was started.
         ticks: Gives the numbers that make up checkpoint ids of runs that aren't saved.
         id_tail: What those ids end in.
+        saved_id: Gives the id of the checkpoint after a superstep, by the superstep's number, where the last is saved.
         note_input_error: Told of an exception of ``coerce``, the node's name and the task's path.
     """
 
@@ -190,6 +191,7 @@ class Host:
     clock: Any
     ticks: Iterator[int]
     id_tail: str
+    saved_id: Callable[[int], str]
     note_input_error: Callable[[Exception, str, tuple[Any, ...]], None]
 
 
@@ -203,6 +205,7 @@ class Place(Protocol):
         control: Has ``drain_requested``; or None.
         event_loop: The event loop, if nodes are awaited.
         asyncio_task: The asyncio task that runs it, if coroutines share it; None if they need a task. Changes.
+        saver: Has ``get_next_version(current, None)``, if the run's last state is saved; or None.
         streamed: The chunks the run streams; None if nobody takes any.
         calls: Not None once the running task asked how to start others.
     """
@@ -213,6 +216,7 @@ class Place(Protocol):
     control: Any
     event_loop: Any
     asyncio_task: Any
+    saver: Any
     streamed: Streamed | None
     calls: Any
 
@@ -224,6 +228,10 @@ class Place(Protocol):
 
     def moved_on(self) -> None:
         """The execution's first superstep was committed."""
+        ...
+
+    def take_stop(self, stop: Stop) -> None:
+        """Where the run is, before ``go`` or ``resume`` raise. Kind and detail mean nothing."""
         ...
 
     def show(self, mode: str, chunk: Any) -> None:
@@ -249,6 +257,8 @@ class Execution(Protocol):
             - A node finds a config that isn't filled, and is filled from a live task when it is looked into.
             - If a node or a writer raises, its superstep isn't committed, and the live task has its writes.
             - If a commit raises, the run is as it was before.
+            - If anything else raises, the place is told where the run is.
+            - Where the last state is saved, the saver says what versions are, and the host what ids are.
             - Once the running task asked how to start others, it is stopped after it, with the live task.
             - If chunks are streamed, it is stopped before each superstep for those of the one before.
             - A superstep that writes what isn't a channel's is stopped after its task, if chunks are streamed.

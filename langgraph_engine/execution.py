@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from langgraph_engine import upstream
 from langgraph_engine.execute import Executor, Host
 from langgraph_engine.live_task import LiveConfig
-from langgraph_engine.saving import ID_TAIL, ticks
+from langgraph_engine.saving import ID_TAIL, saved_id, ticks
 from langgraph_engine.task_config import note_input_error
 
 if TYPE_CHECKING:
@@ -44,5 +44,6 @@ def _host() -> Host:
         clock=time,
         ticks=ticks,
         id_tail=ID_TAIL,
+        saved_id=saved_id,
         note_input_error=note_input_error,
     )

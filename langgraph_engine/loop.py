@@ -22,6 +22,7 @@ from contextvars import Context
 from types import TracebackType
 from typing import Any
 
+from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.constants import TAG_HIDDEN
 from langgraph.errors import GraphInterrupt
 from langgraph.types import Interrupt, PregelExecutableTask
@@ -85,9 +86,11 @@ class Loop(StartingLoop):
     make_runner: Callable[[], upstream.PregelRunner] | None = None
     _runner: upstream.PregelRunner | None = None
     execution: Execution | None = None
-    """Runs simple supersteps of this run, if the engine can and nobody is watching or saving."""
+    """Runs simple supersteps of this run, if the engine can and nobody watches them."""
     streamed: Streamed | None = None
     """The chunks it streams."""
+    saver: BaseCheckpointSaver[Any] | None = None
+    """What saves the last state of it."""
     asyncio_task: Any = None
     """The asyncio task this loop runs in, if coroutines that run alone in their superstep share it."""
     planned: Plan | None = None
@@ -331,16 +334,19 @@ class Loop(StartingLoop):
     # -- supersteps an engine runs itself ---------------------------------------------------------
 
     def begin_execution(self, streamed: Streamed | None = None) -> None:
-        """Have the engine run simple supersteps, if it can and nobody is watching or saving.
+        """Have the engine run simple supersteps, if it can, nobody watches them and none is saved.
 
         Args:
             streamed: What is streamed; None for an ``invoke`` that only wants the last state.
         """
         executor = self.graph.executor
-        if executor is None or not self.direct or self.keeps_pending:
+        if executor is None or not self.direct or self.cache is not None or self.deltas is not None:
+            return
+        if self.saves and self.durability != "exit":
             return
         if streamed is not None or (self.quiet and self.latest_is_lasting):
             self.streamed = streamed
+            self.saver = self.checkpointer
             self.execution = executor.begin(self.run, self)
 
     def run_on(self) -> Stop:
@@ -355,7 +361,13 @@ class Loop(StartingLoop):
 
     def take_stop(self, stop: Stop) -> None:
         """Go on where an execution stopped."""
+        before = self.step
         _, self.step, self.checkpoint_id, self.updated, due, _ = stop
+        if self.saves and self.step != before:
+            if self.updated is None:
+                self.updated = set()
+            self.checkpoint_metadata = {"source": "loop"}
+            self._place_metadata(self.checkpoint_metadata, self.step - 1)
         if due and self.latest is not None:
             self.latest.due = True
 

@@ -22,7 +22,7 @@ from langgraph_engine.delta import touched_deltas
 from langgraph_engine.planned import task_input, warn_ignored
 from langgraph_engine.protocol import TaskWrites
 from langgraph_engine.restoring import engine_checkpoint, replayed_channels
-from langgraph_engine.saving import SavingLoop, unsaved_id
+from langgraph_engine.saving import SavingLoop, saved_id, unsaved_id
 from langgraph_engine.task_config import ChannelMap
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class StartingLoop(SavingLoop):
             Channels whose value the checkpoint doesn't hold and its history does.
         """
         if saved is None:
-            self.checkpoint_id = str(upstream.uuid6(clock_seq=-2)) if self.saves else unsaved_id()
+            self.checkpoint_id = saved_id(-2) if self.saves else unsaved_id()
             self._loaded = None
             self.checkpoint_metadata = {"step": -2}
             self.pending_writes = []

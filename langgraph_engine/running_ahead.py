@@ -79,6 +79,7 @@ def chunks_ahead(loop: SyncLoop, chunks: Chunks) -> Iterator[Any]:
     while may_run_ahead(loop) and not chunks:
         stop = loop.run_on()
         while stop.kind == STREAMED:
+            loop.take_stop(stop)
             yield from stop.detail
             stop = loop.run_on_after(None)
         if is_planned(loop, stop):

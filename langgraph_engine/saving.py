@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from langgraph_engine.compiled import CompiledGraph
     from langgraph_engine.live_task import LiveTask
 
-__all__ = ["ID_TAIL", "Latest", "LoopOptions", "SavingLoop", "ticks"]
+__all__ = ["ID_TAIL", "Latest", "LoopOptions", "SavingLoop", "saved_id", "ticks"]
 
 CONF = upstream.CONF
 WritesT = Sequence[tuple[str, Any]]
@@ -57,6 +57,11 @@ def unsaved_id() -> str:
     """
     tick = f"{next(ticks):015x}"
     return f"{tick[:8]}-{tick[8:12]}-6{tick[12:]}-{ID_TAIL}"
+
+
+def saved_id(step: int) -> str:
+    """The id of the checkpoint after a superstep, as LangGraph makes it."""
+    return str(upstream.uuid6(clock_seq=step))
 
 
 @dataclass(slots=True)
@@ -481,16 +486,19 @@ class SavingLoop:
         if exiting and self.checkpoint_id == self.checkpoint_id_saved:
             return
         if not exiting:
-            metadata["step"] = self.step
-            metadata["parents"] = self.config[CONF].get(upstream.CONFIG_KEY_CHECKPOINT_MAP, {})
+            self._place_metadata(metadata, self.step)
             if self.deltas is not None:
                 self.deltas.count(self.updated, self.checkpoint_metadata, metadata)
             self.checkpoint_metadata = metadata
-            self.checkpoint_id = str(upstream.uuid6(clock_seq=self.step))
+            self.checkpoint_id = saved_id(self.step)
         if exiting or self.durability != "exit":
             self._save_checkpoint()
         if not exiting:
             self.step += 1
+
+    def _place_metadata(self, metadata: Any, step: int) -> None:
+        metadata["step"] = step
+        metadata["parents"] = self.config[CONF].get(upstream.CONFIG_KEY_CHECKPOINT_MAP, {})
 
     def _save_checkpoint(self) -> None:
         checkpoint = self.run.checkpoint(self.checkpoint_id, upstream.utc_now_iso(), self.updated)

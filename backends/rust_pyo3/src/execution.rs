@@ -20,6 +20,7 @@ use lge_core::program::Target;
 use lge_core::run::NodeRef;
 use lge_core::task_id::TaskId;
 use lge_core::task_path::PathKey;
+use lge_core::versions::Version;
 use pyo3::PyTraverseError;
 use pyo3::exceptions::{PyException, PyRuntimeError};
 use pyo3::gc::PyVisit;
@@ -55,6 +56,8 @@ pub(crate) struct Execution {
     namespace: String,
     outputs: FxHashSet<ChannelId>,
     control: Option<Value>,
+    /// Says what versions are, if the last state is saved.
+    saver: Option<Value>,
     pub(crate) event_loop: Option<Value>,
     streamed: Option<Streamed>,
     /// What goes on when the facade says so.
@@ -81,6 +84,7 @@ struct Departure {
 }
 
 /// Where the run is: between two supersteps, or in one.
+#[derive(Default)]
 pub(crate) struct Position {
     step: i64,
     checkpoint_id: String,
@@ -144,6 +148,7 @@ impl Execution {
         visit.call(&self.run)?;
         visit.call(&self.place)?;
         visit.call(&self.control)?;
+        visit.call(&self.saver)?;
         visit.call(&self.event_loop)?;
         if let Ok(under_way) = self.under_way.try_lock()
             && let Some((_, under_way)) = &*under_way
@@ -193,6 +198,7 @@ impl Execution {
             namespace: place.getattr(intern!(py, "namespace"))?.extract()?,
             outputs,
             control: optional(intern!(py, "control"))?,
+            saver: optional(intern!(py, "saver"))?,
             event_loop: optional(intern!(py, "event_loop"))?,
             place: place.clone().unbind(),
             under_way: Mutex::new(None),
@@ -218,25 +224,42 @@ impl Execution {
         self.event_loop.is_some()
     }
 
-    /// The loop: from a position, or from the middle of a superstep.
+    /// Runs supersteps, from a position or from the middle of one. If that raises, the facade learns where.
     fn supersteps<'py>(
         &self,
         py: Python<'py>,
         mut at: Position,
+        under_way: Option<(Flight, Option<Value>)>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        self.run_on(py, &mut at, under_way).inspect_err(|_| {
+            let none = py.None().into_bound(py);
+            let told = self.stopped(py, &at, Kind::Planned, none).and_then(|stop| {
+                self.place
+                    .call_method1(py, intern!(py, "take_stop"), (stop,))
+            });
+            if let Err(failed) = told {
+                failed.write_unraisable(py, None);
+            }
+        })
+    }
+
+    /// The loop.
+    fn run_on<'py>(
+        &self,
+        py: Python<'py>,
+        at: &mut Position,
         mut under_way: Option<(Flight, Option<Value>)>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let mut chunks = Vec::new();
         loop {
             let (mut flight, sent) = match under_way.take() {
                 Some(under_way) => under_way,
-                None => match self.start(py, &at)? {
+                None => match self.start(py, at)? {
                     Err(plan) => {
                         self.hand_over(py, chunks)?;
-                        return self.stopped(py, &at, Kind::Planned, plan);
+                        return self.stopped(py, at, Kind::Planned, plan);
                     }
-                    Ok(departure) if chunks.is_empty() => {
-                        (self.take_off(py, &at, departure)?, None)
-                    }
+                    Ok(departure) if chunks.is_empty() => (self.take_off(py, at, departure)?, None),
                     Ok(departure) => return self.stream(py, at, departure, chunks),
                 },
             };
@@ -251,33 +274,33 @@ impl Execution {
             match flow {
                 Ok(Flow::Go) => {}
                 Ok(Flow::Wait(kind, detail)) => {
-                    let stop = self.stopped(py, &at, kind, detail.into_bound(py))?;
+                    let stop = self.stopped(py, at, kind, detail.into_bound(py))?;
                     at.due = false;
-                    *self.under_way() = Some((at, UnderWay::Flight(flight)));
+                    *self.under_way() = Some((std::mem::take(at), UnderWay::Flight(flight)));
                     return Ok(stop);
                 }
                 Err(error) => {
                     let live = flight.task.get().live(py)?;
                     let detail = (live, error.into_value(py), flight.own_cancels);
                     let detail = detail.into_pyobject(py)?.into_any();
-                    return self.stopped(py, &at, Kind::Raised, detail);
+                    return self.stopped(py, at, Kind::Raised, detail);
                 }
             }
             let task = flight.task.get();
             if let Some(live) = task.made(py)
                 && !self.place.bind(py).getattr(intern!(py, "calls"))?.is_none()
             {
-                return self.stopped(py, &at, Kind::Finished, live.into_bound(py));
+                return self.stopped(py, at, Kind::Finished, live.into_bound(py));
             }
             let shows = match self.shows(py, &flight)? {
                 Some(shows) => shows,
-                None => return self.stopped(py, &at, Kind::Finished, task.live(py)?),
+                None => return self.stopped(py, at, Kind::Finished, task.live(py)?),
             };
-            let changed = match self.commit(py, task, &mut at) {
+            let changed = match self.commit(py, task, at) {
                 Ok(changed) => changed,
                 Err(error) => {
                     let detail = (task.live(py)?, error.into_value(py)).into_pyobject(py)?;
-                    return self.stopped(py, &at, Kind::CommitRaised, detail.into_any());
+                    return self.stopped(py, at, Kind::CommitRaised, detail.into_any());
                 }
             };
             chunks = shows.chunks;
@@ -339,7 +362,7 @@ impl Execution {
     fn stream<'py>(
         &self,
         py: Python<'py>,
-        at: Position,
+        at: &mut Position,
         departure: Departure,
         chunks: Vec<Chunk>,
     ) -> PyResult<Bound<'py, PyAny>> {
@@ -347,8 +370,8 @@ impl Execution {
             Some(streamed) => streamed.taken(py, chunks)?,
             None => py.None().into_bound(py),
         };
-        let stop = self.stopped(py, &at, Kind::Streamed, taken)?;
-        *self.under_way() = Some((at, UnderWay::Planned(departure)));
+        let stop = self.stopped(py, at, Kind::Streamed, taken)?;
+        *self.under_way() = Some((std::mem::take(at), UnderWay::Planned(departure)));
         Ok(stop)
     }
 
@@ -508,7 +531,11 @@ impl Execution {
                 }
             }
         }
-        let committed = self.run.get().commit_batch(py, batch, None)?;
+        let version = match &self.saver {
+            Some(saver) => Some(self.next_version(saver.bind(py))?),
+            None => None,
+        };
+        let committed = self.run.get().commit_batch(py, batch, version)?;
         task.over.store(true, Ordering::Relaxed);
         for (_, channel) in &committed.unknown {
             let objects = &program.nodes[task.node.index()];
@@ -521,17 +548,31 @@ impl Execution {
         at.due |= changed;
         at.updated = (!committed.updated.is_empty()).then_some(committed.updated);
         drop(committed.retired);
+        at.checkpoint_id = self.next_id(py, at.step)?;
         at.step += 1;
-        at.checkpoint_id = self.next_id(py)?;
         if !self.moved_on.swap(true, Ordering::Relaxed) {
             self.place.call_method0(py, intern!(py, "moved_on"))?;
         }
         Ok(changed)
     }
 
-    /// An id in the form of a checkpoint's, as the facade makes it for a run that isn't saved.
-    fn next_id(&self, py: Python<'_>) -> PyResult<String> {
+    /// The version of what a commit changes, where the saver says what versions are.
+    fn next_version(&self, saver: &Bound<'_, PyAny>) -> PyResult<Version> {
+        let py = saver.py();
+        let run = self.run.get();
+        let version = saver.call_method1(
+            intern!(py, "get_next_version"),
+            (run.max_version(py)?, py.None()),
+        )?;
+        run.number_of(&version)
+    }
+
+    /// The id of the checkpoint after a superstep: the facade's, or one of the same form if it is never saved.
+    fn next_id(&self, py: Python<'_>, step: i64) -> PyResult<String> {
         let host = &self.executor.get().host;
+        if self.saver.is_some() {
+            return host.saved_id.bind(py).call1((step,))?.extract();
+        }
         let mut ticks = host.ticks.bind(py).clone();
         let tick = ticks.next().transpose()?;
         let tick: u64 = tick.ok_or_else(ids_used_up)?.extract()?;

@@ -33,6 +33,7 @@ pub(crate) struct Host {
     pub(crate) clock: Py<PyAny>,
     pub(crate) ticks: Py<PyIterator>,
     pub(crate) id_tail: String,
+    pub(crate) saved_id: Py<PyAny>,
     pub(crate) note_input_error: Py<PyAny>,
 }
 
@@ -145,6 +146,7 @@ impl Executor {
                 clock: get("clock")?,
                 ticks: host.getattr("ticks")?.try_iter()?.unbind(),
                 id_tail: host.getattr("id_tail")?.extract()?,
+                saved_id: get("saved_id")?,
                 note_input_error: get("note_input_error")?,
             },
             recipes: Mutex::new(recipes),

@@ -114,13 +114,9 @@ impl Run {
     ) -> PyResult<Bound<'py, PyAny>> {
         self.guard(|| {
             let program = self.program.get();
-            let number = version.map(versions::read).transpose()?;
+            let number = version.map(|version| self.number_of(version)).transpose()?;
             let mut batch = Batch::new(&program.core);
             let names = program.read_batch(writes, &mut batch)?;
-
-            if let (Some(number), Some(version)) = (&number, version) {
-                self.lock()?.versions.remember(number, version);
-            }
             let committed = self.commit_batch(py, batch, number)?;
 
             let updated = PySet::empty(py)?;
@@ -188,7 +184,7 @@ impl Run {
     }
 
     /// The highest channel version, or None if no channel was ever written.
-    fn max_version<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    pub(crate) fn max_version<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
         self.guard(|| {
             let mut state = self.lock()?;
             let State { run, versions } = &mut *state;
@@ -327,6 +323,13 @@ impl Run {
             ignored.append((reason, packet))?;
         }
         types::plan(tasks.into_any(), ignored.into_any())
+    }
+
+    /// A version as the core has it; its object is the one to give for it from here on.
+    pub(crate) fn number_of(&self, version: &Bound<'_, PyAny>) -> PyResult<Version> {
+        let number = versions::read(version)?;
+        self.lock()?.versions.remember(&number, version);
+        Ok(number)
     }
 
     /// Commits a batch, asking the user's reducers and channels what they have to say.

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import time
 from collections.abc import Callable
 from contextvars import ContextVar, copy_context
@@ -76,12 +77,14 @@ class Place:
     output_key_set = frozenset({"x"})
     event_loop: Any = None
     asyncio_task: Any = None
+    saver: Any = None
     calls: Any = None
 
     def __init__(self, stop: int = 100, streamed: Streamed | None = None) -> None:
         self.stop = stop
         self.streamed = streamed
         self.shown: list[tuple[str, Any]] = []
+        self.stops: list[Stop] = []
         self.control = self
         self.drain_requested = False
         self.live: list[Live] = []
@@ -100,6 +103,9 @@ class Place:
 
     def moved_on(self) -> None:
         self.moves += 1
+
+    def take_stop(self, stop: Stop) -> None:
+        self.stops.append(stop)
 
     def show(self, mode: str, chunk: Any) -> None:
         self.shown.append((mode, chunk))
@@ -124,6 +130,7 @@ def host() -> Host:
         clock=time,
         ticks=count(0x1F0C1B5E0000000),
         id_tail="8000-000000000001",
+        saved_id="1f0c1b5e-0000-6000-9000-{:012}".format,
         note_input_error=lambda *_: None,
     )
 
@@ -155,7 +162,11 @@ def fold(base: Any, values: Any) -> Any:
 
 
 def begun(
-    engine: Engine, place: Place, calls: dict[str, NodeCall], *others: NodeSpec
+    engine: Engine,
+    place: Place,
+    calls: dict[str, NodeCall],
+    *others: NodeSpec,
+    version: Any = None,
 ) -> tuple[Run, Execution]:
     """A run of ``x`` -> ``a`` -> ``y`` -> ``b`` -> ``z``, which was given 1 for ``x``."""
     nodes = (NodeSpec("a", ("x",), "x"), NodeSpec("b", ("y",), "y"), *others)
@@ -166,7 +177,7 @@ def begun(
     )
     program = engine.compile(graph(*channels, nodes=nodes))
     run = program.restore(None)
-    run.commit([TaskWrites((PULL, "__input__"), "__input__", [("x", 1)], ())], None)
+    run.commit([TaskWrites((PULL, "__input__"), "__input__", [("x", 1)], ())], version)
     executing: Any = engine
     return run, executing.executor(program, calls, host()).begin(run, place)
 
@@ -319,6 +330,38 @@ def test_a_failed_commit_changes_nothing(engine: Engine, writes: Any, kind: Any)
     assert (stop.kind, stop.step, type(error)) == (execute.COMMIT_RAISED, 1, kind)
     assert [channel for channel, _ in live.writes] == [step.channel for step in writes]
     assert run.checkpoint(CHECKPOINT_ID, "", None) == before
+
+
+@pytest.mark.behavior("go: If anything else raises, the place is told where the run is.")
+def test_the_place_is_told_where_a_run_broke_off(engine: Engine) -> None:
+    place = Place()
+    refuses = dataclasses.replace(BOTH["b"], coerce=_refuses)
+    run, execution = begun(engine, place, {**BOTH, "b": refuses})
+    with pytest.raises(LookupError, match="by the user"):
+        go(execution)
+    assert [(stop.step, stop.updated) for stop in place.stops] == [(2, {"y"})]
+    assert run.read("y") == 2
+
+
+@pytest.mark.behavior(
+    "go: Where the last state is saved, the saver says what versions are, and the host what ids are."
+)
+def test_a_saver_makes_the_versions(engine: Engine) -> None:
+    asked: list[Any] = []
+
+    class Saver:
+        def get_next_version(self, *args: Any) -> str:
+            asked.append(args)
+            return f"{len(asked):04}.saver"
+
+    place = Place()
+    place.saver = Saver()
+    run, execution = begun(engine, place, BOTH, version="0000.saver")
+    stop = go(execution)
+    assert (stop.step, stop.checkpoint_id) == (3, "1f0c1b5e-0000-6000-9000-000000000002")
+    assert asked == [("0000.saver", None), ("0001.saver", None)]
+    versions = run.checkpoint("", "", None)["channel_versions"]
+    assert versions["z"] == "0002.saver"
 
 
 @pytest.mark.behavior(
