@@ -68,7 +68,7 @@ class Stop(NamedTuple):
         step: The number of the next superstep, or of the one under way.
         checkpoint_id: Of the checkpoint it starts from.
         updated: The channels the last commit updated; None if that isn't known.
-        due: Whether a superstep since the last stop wrote to an output channel.
+        due: Whether a superstep since ``go`` wrote to an output channel.
         detail: See the constants.
     """
 

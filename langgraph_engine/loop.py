@@ -361,9 +361,8 @@ class Loop(StartingLoop):
 
     def take_stop(self, stop: Stop) -> None:
         """Go on where an execution stopped."""
-        before = self.step
         _, self.step, self.checkpoint_id, self.updated, due, _ = stop
-        if self.saves and self.step != before:
+        if self.saves and self.checkpoint_metadata["step"] != self.step - 1:
             if self.updated is None:
                 self.updated = set()
             self.checkpoint_metadata = {"source": "loop"}

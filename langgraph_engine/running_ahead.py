@@ -130,16 +130,19 @@ def arest(loop: AsyncLoop, stop: Stop) -> tuple[LiveTask, Callable[[LiveTask], A
 
 async def awaited(loop: AsyncLoop, stop: Stop) -> Stop:
     """Await what a stop is about, and have the engine go on."""
-    loop.take_stop(stop)
-    value = None
     if stop.kind == TURN:
-        await asyncio.sleep(0)
-    else:
         try:
-            value = await _awaited(loop, stop)
-        except BaseException as raised:  # noqa: BLE001 - the task raises it again
-            assert loop.execution is not None
-            return stop._replace(kind=RAISED, detail=(loop.execution.give_up(), raised, 0))
+            await asyncio.sleep(0)
+        except BaseException:
+            loop.take_stop(stop)
+            raise
+        return loop.run_on_after(None)
+    loop.take_stop(stop)
+    try:
+        value = await _awaited(loop, stop)
+    except BaseException as raised:  # noqa: BLE001 - the task raises it again
+        assert loop.execution is not None
+        return stop._replace(kind=RAISED, detail=(loop.execution.give_up(), raised, 0))
     return loop.run_on_after(value)
 
 

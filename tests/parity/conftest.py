@@ -37,6 +37,7 @@ HANDED_OVER = (
     "resume_by_map",
     "resume_with_schema",
     "retry_policies",
+    "saved_at_the_end",
     "static_breakpoints",
     "subgraph_with_its_own_memory",
     "superseded_checkpoint",

@@ -275,7 +275,6 @@ impl Execution {
                 Ok(Flow::Go) => {}
                 Ok(Flow::Wait(kind, detail)) => {
                     let stop = self.stopped(py, at, kind, detail.into_bound(py))?;
-                    at.due = false;
                     *self.under_way() = Some((std::mem::take(at), UnderWay::Flight(flight)));
                     return Ok(stop);
                 }
