@@ -131,6 +131,18 @@ impl<'p, V> Batch<'p, V> {
         self.push(channel, Some(Written { value, label }));
     }
 
+    /// The task wrote a packet to the `tasks` channel, for this node; `None`: for no node of the graph.
+    pub fn write_packet(&mut self, channel: ChannelId, value: V, to: Option<NodeId>) {
+        debug_assert!(matches!(self.program.kind(channel), Kind::Tasks(_)));
+        let label = to.map_or(Label::Stranger, |node| Label::Index(node.0));
+        self.push(channel, Some(Written { value, label }));
+    }
+
+    /// Makes room for so many more writes, at once.
+    pub fn reserve(&mut self, writes: usize) {
+        self.writes.reserve(writes);
+    }
+
     /// The task wrote to a channel, but no value: an empty list to a topic.
     pub fn write_nothing(&mut self, channel: ChannelId) {
         self.push(channel, None);

@@ -60,6 +60,15 @@ impl<V> Retired<V> {
     }
 }
 
+impl<V> IntoIterator for Retired<V> {
+    type Item = V;
+    type IntoIter = smallvec::IntoIter<[V; 2]>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
 /// Why a commit failed; the run is as it was before.
 #[derive(Debug)]
 pub struct Refusal<V> {

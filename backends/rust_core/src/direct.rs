@@ -173,15 +173,17 @@ impl<V: Clone> Run<V> {
         let (mut writes, mut folded) = (ordered.writes.into_iter(), folded.into_iter());
         for target in targets.channels {
             let kind = program.kind(target.channel);
-            let taken = writes.by_ref().take(target.writes as usize);
-            let mut taken = taken.filter_map(|write| write.written);
             if matches!(kind, Kind::BinaryOperator) {
                 // Its writes were handed out; what is left of them is passed over.
-                taken.by_ref().for_each(drop);
+                writes.by_ref().take(target.writes as usize).for_each(drop);
                 let folded = folded.next().map(Written::plain);
                 applied.take(kind, &target, folded.into_iter());
+            } else if target.writes == 1 {
+                let written = writes.next().and_then(|write| write.written);
+                applied.take(kind, &target, written.into_iter());
             } else {
-                applied.take(kind, &target, taken);
+                let taken = writes.by_ref().take(target.writes as usize);
+                applied.take(kind, &target, taken.filter_map(|write| write.written));
             }
         }
         if step_passed {
@@ -232,18 +234,19 @@ impl<V> Applied<'_, V> {
     /// A written channel takes its writes.
     #[inline]
     fn take(&mut self, kind: &Kind, target: &Target, written: impl Iterator<Item = Written<V>>) {
-        if self.is_changed(kind, target, written) {
-            self.changed(kind, target.channel, target.place);
+        if let Some(available) = self.changes(kind, target, written) {
+            self.changed(target.channel, target.place, available);
         }
     }
 
+    /// Changes a state; says whether it can be read then, or nothing if it stayed what it was.
     #[inline]
-    fn is_changed(
+    fn changes(
         &mut self,
         kind: &Kind,
         target: &Target,
         mut written: impl Iterator<Item = Written<V>>,
-    ) -> bool {
+    ) -> Option<bool> {
         let retired = &mut self.retired;
         let state = self.states.at_mut(target.place);
         // What is there is changed where it is: nothing is as slow as moving states about.
@@ -261,15 +264,15 @@ impl<V> Applied<'_, V> {
                 packets.extend(written.map(Packet::of));
             }
             (Kind::NamedBarrier(_) | Kind::NamedBarrierAfterFinish(_), state) => {
-                let name = written.next().map(|one| one.label);
-                return matches!(name, Some(Label::Index(name)) if named_barrier::arrive(state, name));
+                let Label::Index(name) = written.next()?.label else {
+                    return None;
+                };
+                return named_barrier::arrive(state, name).then(|| kind.available(state.as_ref()));
             }
             (Kind::Topic(_), _) => self.put(kind, target, topic::of(written)),
             (Kind::Tasks(_), _) => self.put(kind, target, tasks::of(written)),
             (_, state) => {
-                let Some(one) = written.next() else {
-                    return false;
-                };
+                let one = written.next()?;
                 match state {
                     Some(State::Value(value)) => {
                         retired.value(std::mem::replace(value, one.value));
@@ -277,15 +280,17 @@ impl<V> Applied<'_, V> {
                     Some(State::Finishing(value, finished)) => {
                         retired.value(std::mem::replace(value, one.value));
                         *finished = false;
+                        return Some(false);
                     }
                     _ if matches!(kind, Kind::LastValueAfterFinish) => {
                         self.put(kind, target, State::Finishing(one.value, false));
+                        return Some(false);
                     }
                     _ => self.put(kind, target, State::Value(one.value)),
                 }
             }
         }
-        true
+        Some(true)
     }
 
     fn put(&mut self, kind: &Kind, target: &Target, state: State<V>) {
@@ -303,8 +308,8 @@ impl<V> Applied<'_, V> {
 
     /// A channel's state was changed.
     #[inline]
-    fn changed(&mut self, kind: &Kind, channel: ChannelId, place: Place) {
-        if kind.available(self.states.at(place)) {
+    fn changed(&mut self, channel: ChannelId, place: Place, available: bool) {
+        if available {
             self.updated.push(channel);
         }
         self.states
@@ -314,6 +319,9 @@ impl<V> Applied<'_, V> {
 
     /// Channels that were not written forget.
     fn forget(&mut self) {
+        if self.states.is_all_claimed() {
+            return;
+        }
         self.states.tidy();
         for at in 0..self.states.fleeting().len() {
             let (channel, place) = self.states.fleeting()[at];
@@ -331,7 +339,8 @@ impl<V> Applied<'_, V> {
         if let Some(state) = self.states.at_mut(place)
             && kind.finish_in_place(state)
         {
-            self.changed(kind, channel, place);
+            let available = kind.available(self.states.at(place));
+            self.changed(channel, place, available);
         }
     }
 }

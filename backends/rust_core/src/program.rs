@@ -85,6 +85,8 @@ pub struct Program {
     // What every write and every task needs lies close together.
     /// Each channel's kind.
     kinds: Vec<Kind>,
+    /// What a host says about a value written to each channel.
+    labels: Vec<LabelKind>,
     /// Whether the graph says anything about what each channel may trigger.
     triggering: Vec<bool>,
     /// Each node's place when nodes are sorted by name.
@@ -203,6 +205,7 @@ impl Program {
             has_consuming: kinds.iter().any(Kind::consumes),
             triggering: channels.iter().map(|it| it.may_trigger.is_some()).collect(),
             ranks: ranks_by_name(&nodes),
+            labels: kinds.iter().map(LabelKind::of).collect(),
             kinds,
             channels,
             nodes,
@@ -267,13 +270,9 @@ impl Program {
 
     /// What a host must say about a value written to a channel.
     #[must_use]
+    #[inline]
     pub fn label_of(&self, id: ChannelId) -> LabelKind {
-        match self.kind(id) {
-            Kind::NamedBarrier(_) | Kind::NamedBarrierAfterFinish(_) => LabelKind::Name,
-            Kind::Topic(_) => LabelKind::Items,
-            Kind::Tasks(_) => LabelKind::Packets,
-            _ => LabelKind::Nothing,
-        }
+        self.labels[id.index()]
     }
 
     /// The shape in which a channel's state is saved and loaded.
@@ -328,6 +327,17 @@ pub enum LabelKind {
     Items,
     /// As for `Items`, and of each the node it names, if it is a packet.
     Packets,
+}
+
+impl LabelKind {
+    fn of(kind: &Kind) -> Self {
+        match kind {
+            Kind::NamedBarrier(_) | Kind::NamedBarrierAfterFinish(_) => LabelKind::Name,
+            Kind::Topic(_) => LabelKind::Items,
+            Kind::Tasks(_) => LabelKind::Packets,
+            _ => LabelKind::Nothing,
+        }
+    }
 }
 
 fn ranks_by_name(nodes: &[Node]) -> Vec<u32> {

@@ -168,6 +168,13 @@ impl<V> States<V> {
         self.claims[place.0 as usize] == self.claiming
     }
 
+    /// Whether every fleeting channel is claimed.
+    pub(crate) fn is_all_claimed(&self) -> bool {
+        self.fleeting
+            .iter()
+            .all(|(_, place)| self.is_claimed(*place))
+    }
+
     /// Puts the fleeting channels in the graph's order, without those that hold nothing any more.
     pub(crate) fn tidy(&mut self) {
         let slots = &self.slots;

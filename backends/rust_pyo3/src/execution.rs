@@ -10,7 +10,7 @@ use crate::chunks::{Chunk, Shows, Streamed};
 use crate::executor::{Executor, Recipe};
 use crate::flight::{Flight, Flow, Function, Stage};
 use crate::program::Program;
-use crate::run::Run;
+use crate::run::{Run, drop_all};
 use crate::step_task::{Inside, StepTask};
 use crate::types;
 use lge_core::batch::Batch;
@@ -519,10 +519,12 @@ impl Execution {
                 program.read_writes(&writes, &mut batch)?;
             }
             None => {
+                let mut addressee = None;
                 for (name, target, value) in task.copied(py) {
                     match target {
                         Target::Channel(channel) => {
-                            program.read_write(channel, value.into_bound(py), &mut batch)?;
+                            let value = value.into_bound(py);
+                            program.read_write(channel, value, &mut batch, &mut addressee)?;
                         }
                         Target::Ignored => {}
                         Target::Unknown => batch.write_unknown(name.bind(py).to_str()?),
@@ -546,7 +548,7 @@ impl Execution {
         let changed = updated.any(|id| self.outputs.contains(id));
         at.due |= changed;
         at.updated = (!committed.updated.is_empty()).then_some(committed.updated);
-        drop(committed.retired);
+        drop_all(py, committed.retired);
         at.checkpoint_id = self.next_id(py, at.step)?;
         at.step += 1;
         if !self.moved_on.swap(true, Ordering::Relaxed) {

@@ -10,8 +10,10 @@ use lge_core::program::{NOT_CHANNELS, Target};
 use lge_core::task_path::{PULL, PUSH};
 use pyo3::PyTraverseError;
 use pyo3::gc::PyVisit;
+use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyString, PyTuple};
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PySet, PyString, PyTuple};
 use rustc_hash::FxHashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -29,8 +31,15 @@ pub(crate) struct Program {
     pub(crate) send_type: Py<PyAny>,
     /// Names by identity: most names a run meets are the graph's own objects.
     channel_objects: FxHashMap<usize, ChannelId>,
+    /// The same in the channels' order; 0 for a name that writes mean something else by.
+    channel_addresses: Vec<usize>,
+    /// Every channel's name, once somebody needs them all.
+    all_names: PyOnceLock<Py<PySet>>,
     node_objects: FxHashMap<usize, NodeId>,
 }
+
+/// Up to this many names a set of them is filled, however few there are in all.
+const FEW: usize = 8;
 
 /// What every task of a node has in common.
 pub(crate) struct NodeObjects {
@@ -105,11 +114,14 @@ impl Program {
         let channel_ids = channels.iter().enumerate();
         let channel_ids =
             channel_ids.map(|(index, name)| (address(name), ChannelId::from_index(index)));
+        let addresses = channel_ids.clone().map(|(at, id)| if ignored(&id) { 0 } else { at });
         let node_ids = nodes.iter().enumerate();
         let node_ids =
             node_ids.map(|(index, node)| (address(&node.name), NodeId::from_index(index)));
         let push = PyString::intern(py, PUSH);
         Ok(Program {
+            channel_addresses: addresses.collect(),
+            all_names: PyOnceLock::new(),
             channel_objects: channel_ids.filter(|(_, id)| !ignored(id)).collect(),
             node_objects: node_ids.collect(),
             push_triggers: PyTuple::new(py, [&push])?.unbind(),
@@ -137,6 +149,60 @@ impl Program {
             return Ok(Target::Channel(*id));
         }
         Ok(self.core.target(name.to_str()?))
+    }
+
+    /// What a name stands for when it is written to. Writes often are to one channel, or to one after the
+    /// other in the graph's order: there it is looked for first.
+    #[inline]
+    pub(crate) fn target_near(
+        &self,
+        name: &Bound<'_, PyAny>,
+        near: &mut ChannelId,
+    ) -> PyResult<Target> {
+        let address = name.as_ptr() as usize;
+        let last = near.index();
+        for at in [last, last + 1] {
+            if self.channel_addresses.get(at) == Some(&address) {
+                *near = ChannelId::from_index(at);
+                return Ok(Target::Channel(*near));
+            }
+        }
+        let target = self.target(name.cast::<PyString>()?)?;
+        if let Target::Channel(channel) = target {
+            *near = channel;
+        }
+        Ok(target)
+    }
+
+    /// The names of these channels.
+    pub(crate) fn names_of<'py>(
+        &self,
+        py: Python<'py>,
+        channels: &[ChannelId],
+    ) -> PyResult<Bound<'py, PySet>> {
+        if channels.len() <= FEW || channels.len() * 2 < self.channels.len() {
+            let names = PySet::empty(py)?;
+            for channel in channels {
+                names.add(self.channels[channel.index()].bind(py))?;
+            }
+            return Ok(names);
+        }
+        // Copying a set is several times as fast as filling one.
+        let all = self
+            .all_names
+            .get_or_try_init(py, || PySet::new(py, &self.channels).map(Bound::unbind))?;
+        let names = all.bind(py).call_method0(intern!(py, "copy"))?;
+        let names = names.cast_into::<PySet>()?;
+        let mut is_here = vec![false; self.channels.len()];
+        for channel in channels {
+            is_here[channel.index()] = true;
+        }
+        for (name, is_here) in self.channels.iter().zip(is_here) {
+            if !is_here {
+                names.discard(name)?;
+            }
+        }
+        Ok(names)
     }
 
     /// The node a name stands for.

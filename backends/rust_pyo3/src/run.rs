@@ -10,7 +10,7 @@ use crate::values::{saved, shown, version_dicts};
 use crate::versions::{self, VersionObjects};
 use lge_core::batch::{Batch, ReadWrites};
 use lge_core::channels::Shown;
-use lge_core::commit::Committed;
+use lge_core::commit::{Committed, Retired};
 use lge_core::dialogue::{Answer, Dialogue, Request, Step};
 use lge_core::error::{Error, ErrorKind};
 use lge_core::names::{ChannelId, Id as _};
@@ -22,7 +22,7 @@ use pyo3::PyTraverseError;
 use pyo3::gc::PyVisit;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyDict, PyList, PySet, PyString, PyTuple};
+use pyo3::types::{PyBool, PyDict, PyList, PyString, PyTuple};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, TryLockError};
 
@@ -119,15 +119,13 @@ impl Run {
             let names = program.read_batch(writes, &mut batch)?;
             let committed = self.commit_batch(py, batch, number)?;
 
-            let updated = PySet::empty(py)?;
-            for channel in committed.updated {
-                updated.add(program.channels[channel.index()].bind(py))?;
-            }
+            let updated = program.names_of(py, &committed.updated)?;
             let unknown = PyList::empty(py);
             for (task, channel) in committed.unknown {
                 let (name, path) = &names[task];
                 unknown.append((name, path, channel))?;
             }
+            drop_all(py, committed.retired);
             types::committed(updated.into_any(), unknown.into_any())
         })
     }
@@ -444,6 +442,12 @@ impl Run {
             }
         })
     }
+}
+
+/// Lets go of what a commit replaced, once nothing of the run is borrowed: Python code may run.
+pub(crate) fn drop_all(py: Python<'_>, retired: Retired<Value>) {
+    // The interpreter is known to be there; a value dropped by itself has to make sure.
+    retired.into_iter().for_each(|value| drop(value.into_bound(py)));
 }
 
 /// Dropped only by a panic on its way out.

@@ -45,18 +45,21 @@ pub(crate) fn saved<'py>(py: Python<'py>, value: Saved<Value>) -> PyResult<Bound
 }
 
 impl Program {
-    /// The node a packet names; `None` for what is no packet.
-    pub(crate) fn packet_node(&self, value: &Bound<'_, PyAny>) -> PyResult<Option<String>> {
+    /// The name of the node a packet is for; `None` for what is no packet.
+    pub(crate) fn packet_node<'py>(
+        &self,
+        value: &Bound<'py, PyAny>,
+    ) -> PyResult<Option<Bound<'py, PyString>>> {
         let py = value.py();
         let send_type = self.send_type.bind(py);
-        if !value.get_type().is(send_type) && !value.is_instance(send_type)? {
+        if value.get_type_ptr().cast() != send_type.as_ptr() && !value.is_instance(send_type)? {
             return Ok(None);
         }
         let node = value.getattr(intern!(py, "node"))?;
-        match node.cast::<PyString>() {
-            Ok(node) => Ok(Some(node.to_str()?.to_owned())),
+        match node.cast_into::<PyString>() {
+            Ok(node) => Ok(Some(node)),
             // No node has a name that isn't text.
-            Err(_) => Ok(Some(node.str()?.to_str()?.to_owned())),
+            Err(other) => other.into_inner().str().map(Some),
         }
     }
 
@@ -76,7 +79,8 @@ impl Program {
                 let mut packets = Vec::new();
                 for packet in topic_items(value)? {
                     let node = self.packet_node(&packet)?;
-                    packets.push((packet.unbind(), node));
+                    let node = node.map(|node| node.to_str().map(str::to_owned));
+                    packets.push((packet.unbind(), node.transpose()?));
                 }
                 Saved::Packets(packets)
             }

@@ -170,9 +170,11 @@ impl Execution {
             )?;
         } else {
             batch.task(PathKey::Text(String::new()), NodeRef::Named(""));
+            let mut addressee = None;
             for (_, target, value) in task.copied(py) {
                 if let Target::Channel(channel) = target {
-                    program.read_write(channel, value.into_bound(py), &mut batch)?;
+                    let value = value.into_bound(py);
+                    program.read_write(channel, value, &mut batch, &mut addressee)?;
                 }
             }
         }

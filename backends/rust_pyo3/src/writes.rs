@@ -3,7 +3,7 @@
 use crate::program::Program;
 use crate::step_task::Written;
 use lge_core::batch::Batch;
-use lge_core::names::ChannelId;
+use lge_core::names::{ChannelId, NodeId};
 use lge_core::program::{LabelKind, Target};
 use lge_core::run::{ChannelRef, NodeRef};
 use lge_core::task_path::{PULL, PUSH, PathKey, TaskPath};
@@ -16,17 +16,22 @@ type Value = Py<PyAny>;
 /// The names and paths of a batch's tasks, for reporting writes to unknown channels.
 pub(crate) type TaskNames<'py> = Vec<(Bound<'py, PyAny>, Bound<'py, PyAny>)>;
 
+/// The name a packet was last found to name, and the node of that name.
+pub(crate) type Addressee<'py> = (Bound<'py, PyString>, Option<NodeId>);
+
 /// Calls `each` with every item: by index for a list or tuple, through its iterator otherwise.
 fn for_each<'py>(
     items: &Bound<'py, PyAny>,
     mut each: impl FnMut(Bound<'py, PyAny>) -> PyResult<()>,
 ) -> PyResult<()> {
     if let Ok(list) = items.cast_exact::<PyList>() {
-        // The list may be changed by what an item's attributes run: its length is asked each time.
+        // The list may grow by what an item's attributes run: its length is asked again.
         let mut index = 0;
         while index < list.len() {
-            each(list.get_item(index)?)?;
-            index += 1;
+            for item in list.iter().skip(index) {
+                each(item)?;
+                index += 1;
+            }
         }
         return Ok(());
     }
@@ -92,17 +97,21 @@ impl Program {
         writes: &Bound<'_, PyAny>,
         batch: &mut Batch<'_, Value>,
     ) -> PyResult<()> {
+        if let Ok(writes) = writes.cast_exact::<PyList>() {
+            batch.reserve(writes.len());
+        }
+        let (mut near, mut addressee) = (ChannelId(0), None);
         for_each(writes, |write| {
-            let (name, value) = two(write)?;
-            let name = name.cast::<PyString>()?;
-            match self.target(name)? {
-                Target::Channel(channel) => self.read_write(channel, value, batch),
-                Target::Ignored => Ok(()),
-                Target::Unknown => {
-                    batch.write_unknown(name.to_str()?);
-                    Ok(())
+            let mut listed = None;
+            let [name, value] = two(&write, &mut listed)?;
+            match self.target_near(name, &mut near)? {
+                Target::Channel(channel) => {
+                    self.read_write(channel, value.clone(), batch, &mut addressee)?;
                 }
+                Target::Ignored => {}
+                Target::Unknown => batch.write_unknown(name.cast::<PyString>()?.to_str()?),
             }
+            Ok(())
         })
     }
 
@@ -113,10 +122,11 @@ impl Program {
         writes: &mut Vec<Written>,
     ) -> PyResult<()> {
         for_each(pairs, |pair| {
-            let (name, value) = two(pair)?;
-            let name = name.cast_into::<PyString>()?;
-            let target = self.target(&name)?;
-            writes.push((name.unbind(), target, value.unbind()));
+            let mut listed = None;
+            let [name, value] = two(&pair, &mut listed)?;
+            let name = name.cast::<PyString>()?;
+            let target = self.target(name)?;
+            writes.push((name.clone().unbind(), target, value.clone().unbind()));
             Ok(())
         })
     }
@@ -128,20 +138,24 @@ impl Program {
         batch: &mut Batch<'_, Value>,
     ) -> PyResult<()> {
         batch.task(PathKey::Text(String::new()), NodeRef::Named(""));
+        let mut addressee = None;
         for_each(writes, |write| {
-            let (name, value) = two(write)?;
+            let mut listed = None;
+            let [name, value] = two(&write, &mut listed)?;
             match self.channel(name.cast::<PyString>()?)? {
-                Some(channel) => self.read_write(channel, value, batch),
+                Some(channel) => self.read_write(channel, value.clone(), batch, &mut addressee),
                 None => Ok(()),
             }
         })
     }
 
-    pub(crate) fn read_write(
+    /// A write to a channel. `addressee` is kept from one to the next.
+    pub(crate) fn read_write<'py>(
         &self,
         channel: ChannelId,
-        value: Bound<'_, PyAny>,
+        value: Bound<'py, PyAny>,
         batch: &mut Batch<'_, Value>,
+        addressee: &mut Option<Addressee<'py>>,
     ) -> PyResult<()> {
         let label = self.core.label_of(channel);
         match label {
@@ -155,12 +169,18 @@ impl Program {
                 if list.as_ref().is_ok_and(|list| list.is_empty()) {
                     batch.write_nothing(channel);
                 }
-                let mut item = |item: Bound<'_, PyAny>| {
-                    let node = match label {
+                let mut item = |item: Bound<'py, PyAny>| {
+                    let name = match label {
                         LabelKind::Packets => self.packet_node(&item)?,
                         _ => None,
                     };
-                    batch.write(channel, item.unbind(), node.as_deref());
+                    match name {
+                        Some(name) => {
+                            let node = self.addressed(name, addressee)?;
+                            batch.write_packet(channel, item.unbind(), node);
+                        }
+                        None => batch.write(channel, item.unbind(), None),
+                    }
                     PyResult::Ok(())
                 };
                 match list {
@@ -170,6 +190,22 @@ impl Program {
             }
         }
         Ok(())
+    }
+
+    /// The node of that name. Packets are often for the same one.
+    fn addressed<'py>(
+        &self,
+        name: Bound<'py, PyString>,
+        addressee: &mut Option<Addressee<'py>>,
+    ) -> PyResult<Option<NodeId>> {
+        match addressee {
+            Some((last, node)) if last.is(&name) => Ok(*node),
+            _ => {
+                let node = self.node(&name)?;
+                *addressee = Some((name, node));
+                Ok(node)
+            }
+        }
     }
 
     /// A path as far as its order goes.
@@ -245,15 +281,19 @@ fn task_path(path: &Bound<'_, PyAny>) -> PyResult<TaskPath> {
     Ok(TaskPath::Text(path.str()?.to_str()?.to_owned()))
 }
 
-fn two<'py>(write: Bound<'py, PyAny>) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
+/// A write's name and value.
+#[inline]
+fn two<'a, 'py>(
+    write: &'a Bound<'py, PyAny>,
+    listed: &'a mut Option<[Bound<'py, PyAny>; 2]>,
+) -> PyResult<&'a [Bound<'py, PyAny>; 2]> {
     if let Ok(pair) = write.cast::<PyTuple>()
-        && pair.len() == 2
+        && let Ok(pair) = pair.as_slice().try_into()
     {
-        return Ok((pair.get_item(0)?, pair.get_item(1)?));
+        return Ok(pair);
     }
     // A write that came back from a cache is a list.
-    let [name, value]: [Bound<'py, PyAny>; 2] = write.extract()?;
-    Ok((name, value))
+    Ok(listed.insert(write.extract()?))
 }
 
 fn four<'py>(task: &Bound<'py, PyTuple>) -> PyResult<[Bound<'py, PyAny>; 4]> {
