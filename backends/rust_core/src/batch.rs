@@ -126,12 +126,14 @@ impl<'p, V> Batch<'p, V> {
     }
 
     /// The task wrote a value. `label`: see [`Program::label_of`].
+    #[inline(always)]
     pub fn write(&mut self, channel: ChannelId, value: V, label: Option<&str>) {
-        let label = self.label(channel, label);
+        let label = label.map_or(Label::None, |label| self.label(channel, label));
         self.push(channel, Some(Written { value, label }));
     }
 
     /// The task wrote a packet to the `tasks` channel, for this node; `None`: for no node of the graph.
+    #[inline(always)]
     pub fn write_packet(&mut self, channel: ChannelId, value: V, to: Option<NodeId>) {
         debug_assert!(matches!(self.program.kind(channel), Kind::Tasks(_)));
         let label = to.map_or(Label::Stranger, |node| Label::Index(node.0));
@@ -154,10 +156,8 @@ impl<'p, V> Batch<'p, V> {
         self.unknown.push((task, name.to_owned()));
     }
 
-    fn label(&mut self, channel: ChannelId, label: Option<&str>) -> Label {
-        let Some(label) = label else {
-            return Label::None;
-        };
+    #[inline(never)]
+    fn label(&mut self, channel: ChannelId, label: &str) -> Label {
         let (program, addressee) = (self.program, &mut self.addressee);
         program.kind(channel).label(Some(label), |name| {
             if addressee.is_none_or(|node| program.node_name(node) != name) {
@@ -167,11 +167,13 @@ impl<'p, V> Batch<'p, V> {
         })
     }
 
+    #[inline]
     fn current(&self) -> u32 {
         let at = self.tasks.len().checked_sub(1).expect("`task` comes first");
         u32::try_from(at).expect("fewer than 2^32 tasks")
     }
 
+    #[inline(always)]
     fn push(&mut self, channel: ChannelId, written: Option<Written<V>>) {
         debug_assert!(self.program.owns(channel));
         self.writes.push(Write {

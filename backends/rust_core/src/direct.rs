@@ -5,7 +5,7 @@
 //! asked first, and when all have answered the rest can't fail. Any other commit goes through the phases of
 //! [`commit`](crate::commit); these are the same ones, and a test holds the two to it.
 
-use crate::batch::{AllWrites, Ordered};
+use crate::batch::{AllWrites, Ordered, Write};
 use crate::channels::{Change, Kind, Label, Packet, State, Written, named_barrier, tasks, topic};
 use crate::commit::{CommitStep, Committed, Refusal, Retired, UnderWay};
 use crate::dialogue::{Answer, Request, Step};
@@ -173,17 +173,25 @@ impl<V: Clone> Run<V> {
         let (mut writes, mut folded) = (ordered.writes.into_iter(), folded.into_iter());
         for target in targets.channels {
             let kind = program.kind(target.channel);
-            if matches!(kind, Kind::BinaryOperator) {
-                // Its writes were handed out; what is left of them is passed over.
-                writes.by_ref().take(target.writes as usize).for_each(drop);
-                let folded = folded.next().map(Written::plain);
-                applied.take(kind, &target, folded.into_iter());
-            } else if target.writes == 1 {
-                let written = writes.next().and_then(|write| write.written);
-                applied.take(kind, &target, written.into_iter());
-            } else {
-                let taken = writes.by_ref().take(target.writes as usize);
-                applied.take(kind, &target, taken.filter_map(|write| write.written));
+            let mut taken = writes.by_ref().take(target.writes as usize);
+            match kind {
+                Kind::BinaryOperator => {
+                    // Its writes were handed out; what is left of them is passed over.
+                    taken.for_each(drop);
+                    if let Some(value) = folded.next() {
+                        applied.replace(kind, &target, value);
+                    }
+                }
+                Kind::Topic(rules) | Kind::Tasks(rules) => {
+                    let written = taken.filter_map(|write| write.written);
+                    applied.collect(kind, *rules, &target, written);
+                }
+                _ => {
+                    // Written once.
+                    if let Some(Write { written: Some(one), .. }) = taken.next() {
+                        applied.take(kind, &target, one);
+                    }
+                }
             }
         }
         if step_passed {
@@ -231,66 +239,72 @@ impl<V> Applied<'_, V> {
         }
     }
 
-    /// A written channel takes its writes.
-    #[inline]
-    fn take(&mut self, kind: &Kind, target: &Target, written: impl Iterator<Item = Written<V>>) {
-        if let Some(available) = self.changes(kind, target, written) {
-            self.changed(target.channel, target.place, available);
+    /// A channel takes its only write.
+    #[inline(always)]
+    fn take(&mut self, kind: &Kind, target: &Target, written: Written<V>) {
+        if let Kind::NamedBarrier(_) | Kind::NamedBarrierAfterFinish(_) = kind {
+            let state = self.states.at_mut(target.place);
+            if let Label::Index(name) = written.label
+                && named_barrier::arrive(state, name)
+            {
+                let available = kind.available(state.as_ref());
+                self.changed(target.channel, target.place, available);
+            }
+            self.retired.value(written.value);
+        } else {
+            self.replace(kind, target, written.value);
         }
     }
 
-    /// Changes a state; says whether it can be read then, or nothing if it stayed what it was.
+    /// A channel has this value now. What is there is changed where it is: nothing is as slow as moving
+    /// states about.
+    #[inline(always)]
+    fn replace(&mut self, kind: &Kind, target: &Target, value: V) {
+        let mut available = true;
+        match self.states.at_mut(target.place) {
+            Some(State::Value(before)) => {
+                self.retired.value(std::mem::replace(before, value));
+            }
+            Some(State::Finishing(before, finished)) => {
+                self.retired.value(std::mem::replace(before, value));
+                (*finished, available) = (false, false);
+            }
+            _ if matches!(kind, Kind::LastValueAfterFinish) => {
+                self.put(kind, target, State::Finishing(value, false));
+                available = false;
+            }
+            _ => self.put(kind, target, State::Value(value)),
+        }
+        self.changed(target.channel, target.place, available);
+    }
+
+    /// A topic takes its writes.
     #[inline]
-    fn changes(
+    fn collect(
         &mut self,
         kind: &Kind,
+        rules: topic::Rules,
         target: &Target,
-        mut written: impl Iterator<Item = Written<V>>,
-    ) -> Option<bool> {
+        written: impl Iterator<Item = Written<V>>,
+    ) {
         let retired = &mut self.retired;
-        let state = self.states.at_mut(target.place);
-        // What is there is changed where it is: nothing is as slow as moving states about.
-        match (kind, state) {
-            (Kind::Topic(rules), Some(State::Items(items))) => {
+        match (kind, self.states.at_mut(target.place)) {
+            (_, Some(State::Items(items))) => {
                 if !rules.accumulate {
                     retired.values(items.drain(..));
                 }
                 items.extend(written.map(|one| one.value));
             }
-            (Kind::Tasks(rules), Some(State::Packets(packets))) => {
+            (_, Some(State::Packets(packets))) => {
                 if !rules.accumulate {
                     retired.values(packets.drain(..).map(|packet| packet.value));
                 }
                 packets.extend(written.map(Packet::of));
             }
-            (Kind::NamedBarrier(_) | Kind::NamedBarrierAfterFinish(_), state) => {
-                let Label::Index(name) = written.next()?.label else {
-                    return None;
-                };
-                return named_barrier::arrive(state, name).then(|| kind.available(state.as_ref()));
-            }
-            (Kind::Topic(_), _) => self.put(kind, target, topic::of(written)),
             (Kind::Tasks(_), _) => self.put(kind, target, tasks::of(written)),
-            (_, state) => {
-                let one = written.next()?;
-                match state {
-                    Some(State::Value(value)) => {
-                        retired.value(std::mem::replace(value, one.value));
-                    }
-                    Some(State::Finishing(value, finished)) => {
-                        retired.value(std::mem::replace(value, one.value));
-                        *finished = false;
-                        return Some(false);
-                    }
-                    _ if matches!(kind, Kind::LastValueAfterFinish) => {
-                        self.put(kind, target, State::Finishing(one.value, false));
-                        return Some(false);
-                    }
-                    _ => self.put(kind, target, State::Value(one.value)),
-                }
-            }
+            _ => self.put(kind, target, topic::of(written)),
         }
-        Some(true)
+        self.changed(target.channel, target.place, true);
     }
 
     fn put(&mut self, kind: &Kind, target: &Target, state: State<V>) {
@@ -307,7 +321,7 @@ impl<V> Applied<'_, V> {
     }
 
     /// A channel's state was changed.
-    #[inline]
+    #[inline(always)]
     fn changed(&mut self, channel: ChannelId, place: Place, available: bool) {
         if available {
             self.updated.push(channel);

@@ -77,14 +77,20 @@ impl<V> States<V> {
     /// Where a channel is, from now on.
     #[inline]
     pub(crate) fn place(&mut self, channel: ChannelId) -> Place {
-        let at = self.slots.place_or_insert_with(channel, || Slot {
+        match self.slots.position(channel) {
+            Some(at) => Place::number(at),
+            None => self.new_place(channel),
+        }
+    }
+
+    #[cold]
+    fn new_place(&mut self, channel: ChannelId) -> Place {
+        let slot = Slot {
             state: None,
             version: None,
-        });
-        if at == self.claims.len() {
-            self.claims.push(0);
-        }
-        Place::number(at)
+        };
+        self.claims.push(0);
+        Place::number(self.slots.place_or_insert_with(channel, || slot))
     }
 
     /// Where a channel is, if it was ever touched.

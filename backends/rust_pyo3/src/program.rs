@@ -167,6 +167,15 @@ impl Program {
                 return Ok(Target::Channel(*near));
             }
         }
+        self.target_elsewhere(name, near)
+    }
+
+    #[inline(never)]
+    fn target_elsewhere(
+        &self,
+        name: &Bound<'_, PyAny>,
+        near: &mut ChannelId,
+    ) -> PyResult<Target> {
         let target = self.target(name.cast::<PyString>()?)?;
         if let Target::Channel(channel) = target {
             *near = channel;

@@ -150,6 +150,7 @@ impl Program {
     }
 
     /// A write to a channel. `addressee` is kept from one to the next.
+    #[inline(always)]
     pub(crate) fn read_write<'py>(
         &self,
         channel: ChannelId,
@@ -157,7 +158,24 @@ impl Program {
         batch: &mut Batch<'_, Value>,
         addressee: &mut Option<Addressee<'py>>,
     ) -> PyResult<()> {
-        let label = self.core.label_of(channel);
+        match self.core.label_of(channel) {
+            LabelKind::Nothing => {
+                batch.write(channel, value.unbind(), None);
+                Ok(())
+            }
+            label => self.read_labelled(label, channel, value, batch, addressee),
+        }
+    }
+
+    /// A write to a channel of which the core wants to know more than the value.
+    fn read_labelled<'py>(
+        &self,
+        label: LabelKind,
+        channel: ChannelId,
+        value: Bound<'py, PyAny>,
+        batch: &mut Batch<'_, Value>,
+        addressee: &mut Option<Addressee<'py>>,
+    ) -> PyResult<()> {
         match label {
             LabelKind::Nothing => batch.write(channel, value.unbind(), None),
             LabelKind::Name => match value.cast::<PyString>() {
@@ -282,7 +300,7 @@ fn task_path(path: &Bound<'_, PyAny>) -> PyResult<TaskPath> {
 }
 
 /// A write's name and value.
-#[inline]
+#[inline(always)]
 fn two<'a, 'py>(
     write: &'a Bound<'py, PyAny>,
     listed: &'a mut Option<[Bound<'py, PyAny>; 2]>,
@@ -292,7 +310,15 @@ fn two<'a, 'py>(
     {
         return Ok(pair);
     }
-    // A write that came back from a cache is a list.
+    two_of_list(write, listed)
+}
+
+/// A write that came back from a cache is a list.
+#[cold]
+fn two_of_list<'a, 'py>(
+    write: &Bound<'py, PyAny>,
+    listed: &'a mut Option<[Bound<'py, PyAny>; 2]>,
+) -> PyResult<&'a [Bound<'py, PyAny>; 2]> {
     Ok(listed.insert(write.extract()?))
 }
 

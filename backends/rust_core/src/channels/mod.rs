@@ -95,16 +95,6 @@ pub(crate) struct Written<V> {
     pub(crate) label: Label,
 }
 
-impl<V> Written<V> {
-    /// A value the host says nothing about.
-    pub(crate) fn plain(value: V) -> Self {
-        Written {
-            value,
-            label: Label::None,
-        }
-    }
-}
-
 /// One superstep's writes to a channel.
 pub(crate) type Writes<V> = SmallVec<[Written<V>; 1]>;
 
