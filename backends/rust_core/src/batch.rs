@@ -52,7 +52,8 @@ pub(crate) enum OwnedChannel {
 
 #[derive(Debug)]
 pub(crate) struct Write<V> {
-    task: u32,
+    /// The task; once the writes are in order and their channels claimed, the channel's place.
+    pub(crate) at: u32,
     pub(crate) channel: ChannelId,
     /// `None`: the channel was written, but nothing (an empty list to a topic).
     pub(crate) written: Option<Written<V>>,
@@ -177,7 +178,7 @@ impl<'p, V> Batch<'p, V> {
     fn push(&mut self, channel: ChannelId, written: Option<Written<V>>) {
         debug_assert!(self.program.owns(channel));
         self.writes.push(Write {
-            task: self.current(),
+            at: self.current(),
             channel,
             written,
         });
@@ -197,7 +198,7 @@ impl<'p, V> Batch<'p, V> {
             for (at, &task) in order.iter().enumerate() {
                 place[task] = at;
             }
-            self.writes.sort_by_key(|write| place[write.task as usize]);
+            self.writes.sort_by_key(|write| place[write.at as usize]);
             self.unknown.sort_by_key(|(task, _)| place[*task as usize]);
             let mut tasks: Vec<(usize, BatchTask)> = place
                 .into_iter()

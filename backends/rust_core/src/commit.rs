@@ -5,7 +5,7 @@
 //! a commit that fails or is given up leaves the run as it was. A custom channel is changed in place
 //! by its own methods; it is copied before the first, and the copy takes over if the commit fails.
 
-use crate::batch::{Batch, BatchTask, Ordered, OwnedChannel, OwnedNode, Triggers, grouped};
+use crate::batch::{AllWrites, Batch, BatchTask, Ordered, OwnedChannel, OwnedNode, Triggers, grouped};
 use crate::channels::{Change, Kind, Refused, State, Update, Writes};
 use crate::dialogue::{Answer, CustomCall, Request, Step, wrong};
 use crate::direct::DirectCommit;
@@ -32,20 +32,39 @@ pub struct Committed<V> {
 
 /// Values a run no longer has.
 #[derive(Debug)]
-pub struct Retired<V>(SmallVec<[V; 2]>);
+pub struct Retired<V> {
+    values: SmallVec<[V; 2]>,
+    /// Writes that hold what they replaced.
+    exchanged: AllWrites<V>,
+}
 
 impl<V> Retired<V> {
+    /// The values.
+    pub fn into_values(self) -> impl Iterator<Item = V> {
+        let exchanged = self.exchanged.into_iter();
+        let exchanged = exchanged.filter_map(|write| write.written);
+        let values = self.values.into_iter();
+        values.chain(exchanged.map(|written| written.value))
+    }
+
+    pub(crate) fn exchanged(&mut self, writes: AllWrites<V>) {
+        self.exchanged = writes;
+    }
+
     pub(crate) fn with_capacity(values: usize) -> Self {
-        Retired(SmallVec::with_capacity(values))
+        Retired {
+            values: SmallVec::with_capacity(values),
+            exchanged: SmallVec::new(),
+        }
     }
 
     #[inline]
     pub(crate) fn value(&mut self, value: V) {
-        self.0.push(value);
+        self.values.push(value);
     }
 
     pub(crate) fn values(&mut self, values: impl Iterator<Item = V>) {
-        self.0.extend(values);
+        self.values.extend(values);
     }
 
     pub(crate) fn state(&mut self, state: Option<State<V>>) {
@@ -57,15 +76,6 @@ impl<V> Retired<V> {
                 self.values(packets.into_iter().map(|packet| packet.value));
             }
         }
-    }
-}
-
-impl<V> IntoIterator for Retired<V> {
-    type Item = V;
-    type IntoIter = smallvec::IntoIter<[V; 2]>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.0.into_iter()
     }
 }
 
@@ -174,10 +184,10 @@ impl<V: Clone> Run<V> {
             }
             None => Version::after(self.highest.as_ref())?,
         };
-        let ordered = batch.sort();
+        let mut ordered = batch.sort();
         self.program.panic_if_injected(PanicPoint::Commit);
-        match self.written_once(&ordered.writes) {
-            Some(targets) => self.begin_direct(DirectCommit::of(ordered, targets, version)),
+        match self.written_once(&mut ordered.writes) {
+            Some(folds) => self.begin_direct(DirectCommit::of(ordered, folds, version)),
             None => self.begin_staged(ordered, version),
         }
     }

@@ -6,69 +6,59 @@
 //! [`commit`](crate::commit); these are the same ones, and a test holds the two to it.
 
 use crate::batch::{AllWrites, Ordered, Write};
-use crate::channels::{Change, Kind, Label, Packet, State, Written, named_barrier, tasks, topic};
+use crate::channels::{
+    Change, Class, Kind, Label, Packet, State, Written, named_barrier, tasks, topic,
+};
 use crate::commit::{CommitStep, Committed, Refusal, Retired, UnderWay};
 use crate::dialogue::{Answer, Request, Step};
 use crate::names::ChannelId;
+use crate::program::Program;
 use crate::run::Run;
 use crate::states::{Place, States};
 use crate::versions::Version;
-use smallvec::SmallVec;
 
-/// The channels a superstep writes, each once, in the order of the writes.
-#[derive(Debug, Default)]
-pub(crate) struct Targets {
-    channels: SmallVec<[Target; 4]>,
-    /// Whether a reducer has to be asked.
-    folds: bool,
-}
-
-/// A channel that is written.
-#[derive(Debug)]
-struct Target {
-    channel: ChannelId,
-    place: Place,
-    /// How many writes in a row are to it.
-    writes: u32,
-}
+/// Whether a reducer has to be asked before a commit can be applied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Folds(bool);
 
 /// A commit that can't be refused.
 #[derive(Debug)]
 pub(crate) struct DirectCommit<V> {
+    /// Each write knows the place of its channel, and those to one channel follow one another.
     ordered: Ordered<V>,
-    targets: Targets,
+    folds: Folds,
     version: Version,
-    /// The next target to look at, and its first write.
+    /// The next write to look at.
     next: usize,
-    first: usize,
     /// What reducers answered.
     folded: Vec<V>,
 }
 
 impl<V: Clone> DirectCommit<V> {
     /// Of writes that [`Run::written_once`] agreed to.
-    pub(crate) fn of(ordered: Ordered<V>, targets: Targets, version: Version) -> Self {
+    pub(crate) fn of(ordered: Ordered<V>, folds: Folds, version: Version) -> Self {
         DirectCommit {
             ordered,
-            targets,
+            folds,
             version,
             next: 0,
-            first: 0,
             folded: Vec::new(),
         }
     }
 
     /// The next question to a reducer, if there is one.
     pub(crate) fn next_fold(&mut self, run: &Run<V>) -> Option<Request<V>> {
-        while let Some(target) = self.targets.channels.get(self.next) {
-            let end = self.first + target.writes as usize;
-            let writes = &mut self.ordered.writes[self.first..end];
-            (self.next, self.first) = (self.next + 1, end);
-            if matches!(run.program.kind(target.channel), Kind::BinaryOperator) {
-                let written = writes.iter_mut().filter_map(|write| write.written.take());
+        loop {
+            let rest = self.ordered.writes.get_mut(self.next..)?;
+            let (channel, place) = rest.first().map(|first| (first.channel, Place(first.at)))?;
+            let count = 1 + in_a_row(channel, &rest[1..]);
+            self.next += count;
+            if run.program.class(channel) == Class::Fold {
+                let written = rest[..count].iter_mut();
+                let written = written.filter_map(|write| write.written.take());
                 return Some(Request::Fold {
-                    channel: target.channel,
-                    base: match run.states.at(target.place) {
+                    channel,
+                    base: match run.states.at(place) {
                         Some(State::Value(value)) => Some(value.clone()),
                         _ => None,
                     },
@@ -76,7 +66,6 @@ impl<V: Clone> DirectCommit<V> {
                 });
             }
         }
-        None
     }
 
     pub(crate) fn take_answer(&mut self, answer: Answer<V>) -> Result<(), Refusal<V>> {
@@ -93,47 +82,32 @@ impl<V: Clone> DirectCommit<V> {
 }
 
 impl<V: Clone> Run<V> {
-    /// The channels written, if this can be applied without being refused.
-    pub(crate) fn written_once(&mut self, writes: &AllWrites<V>) -> Option<Targets> {
+    /// Finds the places of the channels written, if all can be applied without being refused.
+    pub(crate) fn written_once(&mut self, writes: &mut AllWrites<V>) -> Option<Folds> {
         let program = &*self.program;
         if program.has_custom {
             return None;
         }
         self.states.claim_anew();
-        let mut targets = Targets {
-            channels: SmallVec::with_capacity(writes.len()),
-            folds: false,
-        };
+        let mut folds = false;
+        let mut last = None;
         for write in writes {
             let written = write.written.as_ref()?;
-            let kind = program.kind(write.channel);
-            match kind {
-                Kind::Custom => return None,
-                Kind::BinaryOperator => targets.folds = true,
-                Kind::NamedBarrier(_) | Kind::NamedBarrierAfterFinish(_)
-                    if !matches!(written.label, Label::Index(_)) =>
-                {
-                    return None;
-                }
+            let class = program.class(write.channel);
+            match class {
+                Class::Fold => folds = true,
+                Class::Barrier if !matches!(written.label, Label::Index(_)) => return None,
                 _ => {}
             }
-            match targets.channels.last_mut() {
-                Some(last) if last.channel == write.channel => {
-                    let takes_several =
-                        matches!(kind, Kind::Topic(_) | Kind::Tasks(_) | Kind::BinaryOperator);
-                    if !takes_several {
-                        return None;
-                    }
-                    last.writes += 1;
-                }
-                _ => targets.channels.push(Target {
-                    channel: write.channel,
-                    place: self.states.claim(write.channel)?,
-                    writes: 1,
-                }),
-            }
+            let several = matches!(class, Class::Topic | Class::Fold);
+            let place = match last {
+                Some((channel, place)) if several && channel == write.channel => place,
+                _ => self.states.claim(write.channel)?,
+            };
+            write.at = place.0;
+            last = Some((write.channel, place));
         }
-        Some(targets)
+        Some(Folds(folds))
     }
 
     /// Starts a commit that can't be refused.
@@ -141,7 +115,7 @@ impl<V: Clone> Run<V> {
         &mut self,
         commit: DirectCommit<V>,
     ) -> Result<CommitStep<V>, Refusal<V>> {
-        if commit.targets.folds {
+        if commit.folds.0 {
             return self.go_on(Box::new(UnderWay::Direct(commit)));
         }
         Ok(Step::Done(self.apply(commit)))
@@ -150,8 +124,7 @@ impl<V: Clone> Run<V> {
     /// Every reducer has answered: nothing can fail any more.
     pub(crate) fn apply(&mut self, commit: DirectCommit<V>) -> Committed<V> {
         let DirectCommit {
-            ordered,
-            targets,
+            mut ordered,
             version,
             folded,
             ..
@@ -162,46 +135,56 @@ impl<V: Clone> Run<V> {
         let mut applied = Applied {
             states: &mut self.states,
             version,
-            updated: Vec::with_capacity(targets.channels.len()),
-            retired: Retired::with_capacity(targets.channels.len()),
+            updated: Vec::with_capacity(ordered.writes.len()),
+            retired: Retired::with_capacity(0),
             changed: false,
         };
         let program = &*self.program;
         for channel in consumed {
             applied.consume(program.kind(channel), channel);
         }
-        let (mut writes, mut folded) = (ordered.writes.into_iter(), folded.into_iter());
-        for target in targets.channels {
-            let kind = program.kind(target.channel);
-            let mut taken = writes.by_ref().take(target.writes as usize);
-            match kind {
-                Kind::BinaryOperator => {
-                    // Its writes were handed out; what is left of them is passed over.
-                    taken.for_each(drop);
+        let mut folded = folded.into_iter();
+        let mut rest = &mut ordered.writes[..];
+        while let Some((first, others)) = std::mem::take(&mut rest).split_first_mut() {
+            let target = Target {
+                channel: first.channel,
+                place: Place(first.at),
+            };
+            let class = program.class(target.channel);
+            let (others, next) = others.split_at_mut(in_a_row(target.channel, others));
+            rest = next;
+            match class {
+                Class::Value | Class::Hidden => applied.exchange(program, &target, class, first),
+                Class::Topic => {
+                    let written = std::iter::once(first).chain(others);
+                    let written = written.filter_map(|write| write.written.take());
+                    applied.collect(program.kind(target.channel), &target, written);
+                }
+                Class::Fold => {
+                    // Its writes were handed out.
                     if let Some(value) = folded.next() {
-                        applied.replace(kind, &target, value);
+                        applied.replace(program, &target, value);
                     }
                 }
-                Kind::Topic(rules) | Kind::Tasks(rules) => {
-                    let written = taken.filter_map(|write| write.written);
-                    applied.collect(kind, *rules, &target, written);
-                }
-                _ => {
-                    // Written once.
-                    if let Some(Write { written: Some(one), .. }) = taken.next() {
-                        applied.take(kind, &target, one);
+                Class::Barrier => {
+                    if let Some(Label::Index(name)) = first.written.as_ref().map(|it| it.label) {
+                        applied.arrive(program.kind(target.channel), &target, name);
                     }
                 }
+                // In a graph that has one nothing is applied like this.
+                Class::Custom => {}
             }
         }
         if step_passed {
             applied.forget();
-            if !applied.updated.iter().any(|id| program.may_trigger(*id)) {
-                for &channel in &program.waiting {
+            let waiting = &program.waiting;
+            if !waiting.is_empty() && !applied.updated.iter().any(|id| program.may_trigger(*id)) {
+                for &channel in waiting {
                     applied.finish(program.kind(channel), channel);
                 }
             }
         }
+        applied.retired.exchanged(ordered.writes);
         if applied.changed {
             self.highest = Some(applied.version);
         }
@@ -211,6 +194,20 @@ impl<V: Clone> Run<V> {
             retired: applied.retired,
         }
     }
+}
+
+/// How many of the first of these writes are to the channel.
+#[inline]
+fn in_a_row<V>(channel: ChannelId, writes: &[Write<V>]) -> usize {
+    let same = writes.iter().take_while(|write| write.channel == channel);
+    same.count()
+}
+
+/// A channel that is written.
+#[derive(Debug, Clone, Copy)]
+struct Target {
+    channel: ChannelId,
+    place: Place,
 }
 
 /// A commit being applied, and what it did so far.
@@ -239,63 +236,67 @@ impl<V> Applied<'_, V> {
         }
     }
 
-    /// A channel takes its only write.
-    #[inline(always)]
-    fn take(&mut self, kind: &Kind, target: &Target, written: Written<V>) {
-        if let Kind::NamedBarrier(_) | Kind::NamedBarrierAfterFinish(_) = kind {
-            let state = self.states.at_mut(target.place);
-            if let Label::Index(name) = written.label
-                && named_barrier::arrive(state, name)
-            {
-                let available = kind.available(state.as_ref());
-                self.changed(target.channel, target.place, available);
+    /// A channel takes its only write, which has the value before then: nothing is as slow as moving
+    /// values about.
+    #[inline]
+    fn exchange(&mut self, program: &Program, target: &Target, class: Class, write: &mut Write<V>) {
+        let Some(written) = &mut write.written else {
+            return;
+        };
+        match self.states.at_mut(target.place) {
+            Some(State::Value(value)) => std::mem::swap(value, &mut written.value),
+            Some(State::Finishing(value, finished)) => {
+                std::mem::swap(value, &mut written.value);
+                *finished = false;
             }
-            self.retired.value(written.value);
-        } else {
-            self.replace(kind, target, written.value);
+            _ => self.begin(program, target, class, write),
+        }
+        self.changed(target, class == Class::Value);
+    }
+
+    /// A channel that holds nothing takes its only write.
+    #[inline(never)]
+    fn begin(&mut self, program: &Program, target: &Target, class: Class, write: &mut Write<V>) {
+        if let Some(written) = write.written.take() {
+            let state = match class {
+                Class::Hidden => State::Finishing(written.value, false),
+                _ => State::Value(written.value),
+            };
+            self.put(program.kind(target.channel), target, state);
         }
     }
 
-    /// A channel has this value now. What is there is changed where it is: nothing is as slow as moving
-    /// states about.
-    #[inline(always)]
-    fn replace(&mut self, kind: &Kind, target: &Target, value: V) {
-        let mut available = true;
+    /// A channel has this value now.
+    fn replace(&mut self, program: &Program, target: &Target, value: V) {
         match self.states.at_mut(target.place) {
             Some(State::Value(before)) => {
                 self.retired.value(std::mem::replace(before, value));
             }
-            Some(State::Finishing(before, finished)) => {
-                self.retired.value(std::mem::replace(before, value));
-                (*finished, available) = (false, false);
-            }
-            _ if matches!(kind, Kind::LastValueAfterFinish) => {
-                self.put(kind, target, State::Finishing(value, false));
-                available = false;
-            }
-            _ => self.put(kind, target, State::Value(value)),
+            _ => self.put(program.kind(target.channel), target, State::Value(value)),
         }
-        self.changed(target.channel, target.place, available);
+        self.changed(target, true);
+    }
+
+    /// A name arrives at a barrier.
+    fn arrive(&mut self, kind: &Kind, target: &Target, name: u32) {
+        let state = self.states.at_mut(target.place);
+        if named_barrier::arrive(state, name) {
+            let available = kind.available(state.as_ref());
+            self.changed(target, available);
+        }
     }
 
     /// A topic takes its writes.
-    #[inline]
-    fn collect(
-        &mut self,
-        kind: &Kind,
-        rules: topic::Rules,
-        target: &Target,
-        written: impl Iterator<Item = Written<V>>,
-    ) {
+    fn collect(&mut self, kind: &Kind, target: &Target, written: impl Iterator<Item = Written<V>>) {
         let retired = &mut self.retired;
         match (kind, self.states.at_mut(target.place)) {
-            (_, Some(State::Items(items))) => {
+            (Kind::Topic(rules), Some(State::Items(items))) => {
                 if !rules.accumulate {
                     retired.values(items.drain(..));
                 }
                 items.extend(written.map(|one| one.value));
             }
-            (_, Some(State::Packets(packets))) => {
+            (Kind::Tasks(rules), Some(State::Packets(packets))) => {
                 if !rules.accumulate {
                     retired.values(packets.drain(..).map(|packet| packet.value));
                 }
@@ -304,7 +305,7 @@ impl<V> Applied<'_, V> {
             (Kind::Tasks(_), _) => self.put(kind, target, tasks::of(written)),
             _ => self.put(kind, target, topic::of(written)),
         }
-        self.changed(target.channel, target.place, true);
+        self.changed(target, true);
     }
 
     fn put(&mut self, kind: &Kind, target: &Target, state: State<V>) {
@@ -322,12 +323,12 @@ impl<V> Applied<'_, V> {
 
     /// A channel's state was changed.
     #[inline(always)]
-    fn changed(&mut self, channel: ChannelId, place: Place, available: bool) {
+    fn changed(&mut self, target: &Target, available: bool) {
         if available {
-            self.updated.push(channel);
+            self.updated.push(target.channel);
         }
         self.states
-            .set_version(channel, place, self.version.clone());
+            .set_version(target.channel, target.place, self.version.clone());
         self.changed = true;
     }
 
@@ -354,7 +355,7 @@ impl<V> Applied<'_, V> {
             && kind.finish_in_place(state)
         {
             let available = kind.available(self.states.at(place));
-            self.changed(channel, place, available);
+            self.changed(&Target { channel, place }, available);
         }
     }
 }
@@ -511,11 +512,11 @@ mod tests {
             let (mut run, mut other) = (started(&program), started(&program));
             let mut numbers = (Numbers(seed), Numbers(seed));
             for _ in 0..12 {
-                let ordered = batch(&program, &mut numbers.0).sort();
-                directly += usize::from(run.written_once(&ordered.writes).is_some());
+                let mut ordered = batch(&program, &mut numbers.0).sort();
+                directly += usize::from(run.written_once(&mut ordered.writes).is_some());
                 let version = Version::after(run.max_version()).expect("a number");
-                let step = match run.written_once(&ordered.writes) {
-                    Some(targets) => run.begin_direct(DirectCommit::of(ordered, targets, version)),
+                let step = match run.written_once(&mut ordered.writes) {
+                    Some(folds) => run.begin_direct(DirectCommit::of(ordered, folds, version)),
                     None => run.begin_staged(ordered, version),
                 };
                 let step = answered(&mut run, step);

@@ -1,7 +1,7 @@
 //! A compiled graph: names turned into numbers, and everything a superstep would otherwise look
 //! up or format prepared once.
 
-use crate::channels::{Kind, Load};
+use crate::channels::{Class, Kind, Load};
 use crate::error::{Error, ErrorKind};
 use crate::graph::{Graph, Reads};
 use crate::names::{ChannelId, Id as _, NodeId};
@@ -85,6 +85,8 @@ pub struct Program {
     // What every write and every task needs lies close together.
     /// Each channel's kind.
     kinds: Vec<Kind>,
+    /// Each channel's class: all that most writes need to know of its kind.
+    classes: Vec<Class>,
     /// What a host says about a value written to each channel.
     labels: Vec<LabelKind>,
     /// Whether the graph says anything about what each channel may trigger.
@@ -205,6 +207,7 @@ impl Program {
             has_consuming: kinds.iter().any(Kind::consumes),
             triggering: channels.iter().map(|it| it.may_trigger.is_some()).collect(),
             ranks: ranks_by_name(&nodes),
+            classes: kinds.iter().map(Kind::class).collect(),
             labels: kinds.iter().map(LabelKind::of).collect(),
             kinds,
             channels,
@@ -284,6 +287,11 @@ impl Program {
     #[inline]
     pub(crate) fn kind(&self, id: ChannelId) -> &Kind {
         &self.kinds[id.index()]
+    }
+
+    #[inline]
+    pub(crate) fn class(&self, id: ChannelId) -> Class {
+        self.classes[id.index()]
     }
 
     /// Whether an id is one of the graph's channels, not a stranger to it.

@@ -29,7 +29,7 @@ struct Slot<V> {
 
 /// Where a channel is.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Place(u32);
+pub(crate) struct Place(pub(crate) u32);
 
 impl Place {
     fn number(at: usize) -> Self {

@@ -447,7 +447,8 @@ impl Run {
 /// Lets go of what a commit replaced, once nothing of the run is borrowed: Python code may run.
 pub(crate) fn drop_all(py: Python<'_>, retired: Retired<Value>) {
     // The interpreter is known to be there; a value dropped by itself has to make sure.
-    retired.into_iter().for_each(|value| drop(value.into_bound(py)));
+    let values = retired.into_values();
+    values.for_each(|value| drop(value.into_bound(py)));
 }
 
 /// Dropped only by a panic on its way out.

@@ -193,7 +193,38 @@ pub(crate) enum Kind {
     Custom,
 }
 
+/// What a commit that can't be refused does with a channel's writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Class {
+    /// The value replaces the one before.
+    Value,
+    /// So it does, and can't be read until all is finished.
+    Hidden,
+    /// The values are collected.
+    Topic,
+    /// The values are folded first.
+    Fold,
+    /// The name arrives.
+    Barrier,
+    /// The host's own.
+    Custom,
+}
+
 impl Kind {
+    pub(crate) fn class(&self) -> Class {
+        match self {
+            Kind::LastValue
+            | Kind::AnyValue
+            | Kind::EphemeralValue { .. }
+            | Kind::UntrackedValue { .. } => Class::Value,
+            Kind::LastValueAfterFinish => Class::Hidden,
+            Kind::Topic(_) | Kind::Tasks(_) => Class::Topic,
+            Kind::BinaryOperator => Class::Fold,
+            Kind::NamedBarrier(_) | Kind::NamedBarrierAfterFinish(_) => Class::Barrier,
+            Kind::Custom => Class::Custom,
+        }
+    }
+
     pub(crate) fn compile(kind: ChannelKind) -> Self {
         match kind {
             ChannelKind::LastValue => Kind::LastValue,
