@@ -25,20 +25,28 @@ fn for_each<'py>(
     mut each: impl FnMut(Bound<'py, PyAny>) -> PyResult<()>,
 ) -> PyResult<()> {
     if let Ok(list) = items.cast_exact::<PyList>() {
-        // The list may grow by what an item's attributes run: its length is asked again.
-        let mut index = 0;
-        while index < list.len() {
-            for item in list.iter().skip(index) {
-                each(item)?;
-                index += 1;
-            }
-        }
-        return Ok(());
+        return for_each_of_list(list, each);
     }
     if let Ok(tuple) = items.cast_exact::<PyTuple>() {
         return tuple.iter().try_for_each(each);
     }
     items.try_iter()?.try_for_each(|item| each(item?))
+}
+
+#[inline(always)]
+fn for_each_of_list<'py>(
+    list: &Bound<'py, PyList>,
+    mut each: impl FnMut(Bound<'py, PyAny>) -> PyResult<()>,
+) -> PyResult<()> {
+    // The list may grow by what an item's attributes run: its length is asked again.
+    let mut index = 0;
+    while index < list.len() {
+        for item in list.iter().skip(index) {
+            each(item)?;
+            index += 1;
+        }
+    }
+    Ok(())
 }
 
 impl Program {
@@ -97,22 +105,32 @@ impl Program {
         writes: &Bound<'_, PyAny>,
         batch: &mut Batch<'_, Value>,
     ) -> PyResult<()> {
-        if let Ok(writes) = writes.cast_exact::<PyList>() {
-            batch.reserve(writes.len());
+        let mut last = (ChannelId(0), None);
+        if let Ok(list) = writes.cast_exact::<PyList>() {
+            batch.reserve(list.len());
+            return for_each_of_list(list, |write| self.read_pair(&write, batch, &mut last));
         }
-        let (mut near, mut addressee) = (ChannelId(0), None);
-        for_each(writes, |write| {
-            let mut listed = None;
-            let [name, value] = two(&write, &mut listed)?;
-            match self.target_near(name, &mut near)? {
-                Target::Channel(channel) => {
-                    self.read_write(channel, value.clone(), batch, &mut addressee)?;
-                }
-                Target::Ignored => {}
-                Target::Unknown => batch.write_unknown(name.cast::<PyString>()?.to_str()?),
+        for_each(writes, |write| self.read_pair(&write, batch, &mut last))
+    }
+
+    /// A write, and what is kept of it for the next one.
+    #[inline(always)]
+    fn read_pair<'py>(
+        &self,
+        write: &Bound<'py, PyAny>,
+        batch: &mut Batch<'_, Value>,
+        (near, addressee): &mut (ChannelId, Option<Addressee<'py>>),
+    ) -> PyResult<()> {
+        let mut listed = None;
+        let [name, value] = two(write, &mut listed)?;
+        match self.target_near(name, near)? {
+            Target::Channel(channel) => self.read_write(channel, value.clone(), batch, addressee),
+            Target::Ignored => Ok(()),
+            Target::Unknown => {
+                batch.write_unknown(name.cast::<PyString>()?.to_str()?);
+                Ok(())
             }
-            Ok(())
-        })
+        }
     }
 
     /// Writes by name, which stay Python's until they are committed.
