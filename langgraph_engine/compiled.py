@@ -28,7 +28,7 @@ from langgraph.channels.base import BaseChannel
 from langgraph.channels.last_value import LastValueAfterFinish
 from langgraph.channels.named_barrier_value import NamedBarrierValueAfterFinish
 from langgraph.errors import ErrorCode, InvalidUpdateError, create_error_message
-from langgraph.types import Send
+from langgraph.types import Overwrite, Send
 
 from langgraph_engine import upstream
 from langgraph_engine.delta import delta_fold
@@ -140,9 +140,15 @@ def _folding_spec(name: str, channel: BinaryOperatorAggregate[Any]) -> ChannelSp
         return channel.from_checkpoint(_MISSING).value
 
     first = initial()
-    if type(first) in _EMPTY_BUILTINS and first == type(first)():
-        return ChannelSpec(name, "binary_operator", fold=fold, initial=type(first))
-    return ChannelSpec(name, "binary_operator", fold=fold, initial=initial)
+    empty = type(first) in _EMPTY_BUILTINS and first == type(first)()
+    return ChannelSpec(
+        name,
+        "binary_operator",
+        fold=fold,
+        initial=type(first) if empty else initial,
+        aggregate=channel,
+        overwrite=Overwrite,
+    )
 
 
 def graph_spec(graph: upstream.AnyPregel) -> GraphSpec:

@@ -87,6 +87,10 @@ class ChannelSpec:
         fold: ``binary_operator``: ``fold(base, values) -> value``. ``base`` is the spec's
             ``missing`` object while the channel is empty. Applies the user's reducer and
             ``Overwrite``; whatever it raises belongs to the user and passes through untouched.
+        aggregate: ``binary_operator``: an object whose ``operator`` is the user's reducer. Given one, an engine
+            may do what ``fold`` does by calling ``operator(base, value)`` for one value after the other (the
+            first is the base of an empty channel), unless a value is a ``dict`` or an ``overwrite``.
+        overwrite: ``binary_operator``: the class of values that replace what was folded; goes with ``aggregate``.
         initial: ``binary_operator``: makes the value a fresh channel starts with, or ``missing``.
         custom: ``custom``: the prototype. It has LangGraph's ``BaseChannel`` methods
             (``from_checkpoint``, ``checkpoint``, ``get``, ``is_available``, ``update``,
@@ -101,6 +105,8 @@ class ChannelSpec:
     fold: Callable[[Any, Sequence[Any]], Any] | None = None
     initial: Callable[[], Any] | None = None
     custom: Any = None
+    aggregate: Any = None
+    overwrite: type | None = None
 
 
 @dataclass(frozen=True, slots=True)

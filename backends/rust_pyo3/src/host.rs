@@ -7,7 +7,7 @@ use lge_core::error::ErrorKind;
 use lge_core::names::{ChannelId, Id as _};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::PyList;
+use pyo3::types::{PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
 use std::sync::PoisonError;
 
 /// The user's callables of one channel.
@@ -16,6 +16,9 @@ pub(crate) struct Callables {
     pub(crate) fold: Option<Py<PyAny>>,
     pub(crate) initial: Option<Py<PyAny>>,
     pub(crate) custom: Option<Py<PyAny>>,
+    /// What has the reducer that `fold` applies, and the class of the values that only `fold` knows.
+    pub(crate) aggregate: Option<Py<PyAny>>,
+    pub(crate) overwrite: Option<Py<PyAny>>,
 }
 
 impl Callables {
@@ -32,9 +35,14 @@ impl Callables {
     }
 
     pub(crate) fn each(&self) -> impl Iterator<Item = &Py<PyAny>> {
-        [&self.fold, &self.initial, &self.custom]
-            .into_iter()
-            .flatten()
+        let all = [
+            &self.fold,
+            &self.initial,
+            &self.custom,
+            &self.aggregate,
+            &self.overwrite,
+        ];
+        all.into_iter().flatten()
     }
 }
 
@@ -56,13 +64,7 @@ impl Program {
                 channel,
                 base,
                 values,
-            } => {
-                let base = base.unwrap_or_else(|| self.missing.clone_ref(py));
-                let fold = self.callable(py, channel, |found| &found.fold)?;
-                Ok(Answer::Value(
-                    fold.call1(py, (base, PyList::new(py, values)?))?,
-                ))
-            }
+            } => self.fold(py, channel, base, values).map(Answer::Value),
             Request::Load { channel, saved } => {
                 let saved = saved.unwrap_or_else(|| self.missing.clone_ref(py));
                 let custom = self.callable(py, channel, |found| &found.custom)?;
@@ -71,6 +73,51 @@ impl Program {
             }
             Request::Custom { object, call, .. } => self.call(object.bind(py), call),
         }
+    }
+
+    /// Folds values, as LangGraph would.
+    fn fold(
+        &self,
+        py: Python<'_>,
+        channel: ChannelId,
+        base: Option<Py<PyAny>>,
+        values: Vec<Py<PyAny>>,
+    ) -> PyResult<Py<PyAny>> {
+        let plain = |overwrite: &Bound<'_, PyAny>| {
+            for value in &values {
+                if !is_plain(value.bind(py), overwrite)? {
+                    return PyResult::Ok(false);
+                }
+            }
+            Ok(true)
+        };
+        if let Some((aggregate, overwrite)) = self.aggregate(py, channel)
+            && plain(&overwrite)?
+        {
+            let operator = aggregate.getattr(intern!(py, "operator"))?;
+            let mut values = base.into_iter().chain(values);
+            let first = values.next().unwrap_or_else(|| self.missing.clone_ref(py));
+            return values.try_fold(first, |base, value| {
+                operator.call1((base, value)).map(Bound::unbind)
+            });
+        }
+        let base = base.unwrap_or_else(|| self.missing.clone_ref(py));
+        let fold = self.callable(py, channel, |found| &found.fold)?;
+        fold.call1(py, (base, PyList::new(py, values)?))
+    }
+
+    fn aggregate<'py>(
+        &self,
+        py: Python<'py>,
+        channel: ChannelId,
+    ) -> Option<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
+        let callables = self
+            .callables
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let found = callables.get(channel.index())?;
+        let aggregate = found.aggregate.as_ref()?.bind(py).clone();
+        Some((aggregate, found.overwrite.as_ref()?.bind(py).clone()))
     }
 
     fn call(
@@ -126,4 +173,17 @@ impl Program {
             protocol_error(ErrorKind::BadGraph, message)
         })
     }
+}
+
+/// Whether a value is neither a dict nor an overwrite, either of which may ask for more than folding.
+fn is_plain(value: &Bound<'_, PyAny>, overwrite: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let is_builtin = value.is_exact_instance_of::<PyInt>()
+        || value.is_exact_instance_of::<PyList>()
+        || value.is_exact_instance_of::<PyString>()
+        || value.is_exact_instance_of::<PyFloat>()
+        || value.is_exact_instance_of::<PyTuple>();
+    // As Python's isinstance, which believes what an object says its class is.
+    Ok(is_builtin
+        || !(value.is_instance(overwrite)?
+            || value.is_instance(value.py().get_type::<PyDict>().as_any())?))
 }

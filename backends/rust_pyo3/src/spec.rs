@@ -30,6 +30,8 @@ impl Spec {
                 fold: optional(&channel, "fold")?,
                 initial: optional(&channel, "initial")?,
                 custom: optional(&channel, "custom")?,
+                aggregate: optional(&channel, "aggregate")?,
+                overwrite: optional(&channel, "overwrite")?,
             };
             found.check(name.to_str()?, &kind)?;
             graph
