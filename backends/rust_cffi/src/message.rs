@@ -96,9 +96,13 @@ impl Reply {
         self.keep(value);
     }
 
-    pub(crate) fn values(&mut self, values: Vec<Value>) {
+    pub(crate) fn values(
+        &mut self,
+        values: impl IntoIterator<Item = Value, IntoIter: ExactSizeIterator>,
+    ) {
+        let values = values.into_iter();
         self.array(values.len());
-        values.into_iter().for_each(|value| self.value(value));
+        values.for_each(|value| self.value(value));
     }
 
     /// Handles the host has back: the message doesn't keep them.

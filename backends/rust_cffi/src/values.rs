@@ -39,7 +39,7 @@ pub(crate) fn saved(reply: &mut Reply, value: Saved<Value>) {
         Saved::Value(value) => reply.value(value),
         Saved::Items(items) => reply.values(items),
         Saved::Packets(packets) => {
-            reply.values(packets.into_iter().map(|(packet, _)| packet).collect());
+            reply.values(packets.into_iter().map(|(packet, _)| packet));
         }
         Saved::Names(arrived) => names(reply, arrived),
         Saved::NamesFinished(arrived, finished) => {

@@ -5,7 +5,9 @@
 //! a commit that fails or is given up leaves the run as it was. A custom channel is changed in place
 //! by its own methods; it is copied before the first, and the copy takes over if the commit fails.
 
-use crate::batch::{AllWrites, Batch, BatchTask, Ordered, OwnedChannel, OwnedNode, Triggers, grouped};
+use crate::batch::{
+    AllWrites, Batch, BatchTask, Ordered, OwnedChannel, OwnedNode, Triggers, grouped,
+};
 use crate::channels::{Change, Kind, Refused, State, Update, Writes};
 use crate::dialogue::{Answer, CustomCall, Request, Step, wrong};
 use crate::direct::DirectCommit;
@@ -242,6 +244,41 @@ impl<V: Clone> Run<V> {
         }
     }
 
+    /// The last question, and those that follow it whatever its answer is, as far as that is known.
+    ///
+    /// They are to be answered together, with [`Run::answer_all`]. A host that would rather be asked one by
+    /// one doesn't ask for them.
+    pub fn with_following(&mut self, question: Request<V>) -> Vec<Request<V>> {
+        let mut questions = vec![question];
+        if let Some(mut under_way) = self.commit.take() {
+            if let UnderWay::Direct(commit) = &mut *under_way {
+                questions.reserve(commit.left());
+                questions.extend(std::iter::from_fn(|| commit.next_fold(self)));
+            }
+            self.commit = Some(under_way);
+        }
+        questions
+    }
+
+    /// Goes on with the answers to the last question and those following it, in their order.
+    pub fn answer_all(&mut self, answers: Vec<Answer<V>>) -> Result<CommitStep<V>, Refusal<V>> {
+        let mut answers = answers.into_iter();
+        let Some(last) = answers.next_back() else {
+            return Err(wrong("its questions").into());
+        };
+        if let Some(UnderWay::Direct(commit)) = self.commit.as_deref_mut() {
+            let taken = answers.by_ref().try_for_each(|it| commit.take_answer(it));
+            if let Err(refusal) = taken {
+                self.commit = None;
+                return Err(refusal);
+            }
+        }
+        match answers.next() {
+            Some(_) => Err(wrong("fewer").into()),
+            None => self.answer_commit(last),
+        }
+    }
+
     /// Gives up the commit under way, if there is one; the run is as it was before it.
     ///
     /// What it gives back is to be dropped, as with [`Committed::retired`].
@@ -255,7 +292,7 @@ impl<V: Clone> Run<V> {
     ) -> Result<CommitStep<V>, Refusal<V>> {
         let question = match &mut *under_way {
             UnderWay::Staged(commit) => commit.advance(self),
-            UnderWay::Direct(commit) => Ok(commit.next_fold(self)),
+            UnderWay::Direct(commit) => commit.next_question(self),
         };
         match question {
             Ok(Some(request)) => {

@@ -7,6 +7,10 @@
 
 use crate::error::{Error, ErrorKind};
 use crate::names::ChannelId;
+use smallvec::SmallVec;
+
+/// Values, often one.
+pub type Values<V> = SmallVec<[V; 1]>;
 
 /// A question to the host.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,7 +27,7 @@ pub enum Request<V> {
         /// The value so far; `None` while the channel is empty.
         base: Option<V>,
         /// The values, in the order they were written.
-        values: Vec<V>,
+        values: Values<V>,
     },
     /// Make a custom channel's live object from what was saved. Answer: a value, the object.
     Load {

@@ -10,7 +10,7 @@ use crate::channels::{
     Change, Class, Kind, Label, Packet, State, Written, named_barrier, tasks, topic,
 };
 use crate::commit::{CommitStep, Committed, Refusal, Retired, UnderWay};
-use crate::dialogue::{Answer, Request, Step};
+use crate::dialogue::{Answer, Request, Step, wrong};
 use crate::names::ChannelId;
 use crate::program::Program;
 use crate::run::Run;
@@ -30,6 +30,8 @@ pub(crate) struct DirectCommit<V> {
     version: Version,
     /// The next write to look at.
     next: usize,
+    /// How many questions were asked.
+    asked: usize,
     /// What reducers answered.
     folded: Vec<V>,
 }
@@ -42,8 +44,22 @@ impl<V: Clone> DirectCommit<V> {
             folds,
             version,
             next: 0,
+            asked: 0,
             folded: Vec::new(),
         }
+    }
+
+    /// At most so many questions are left.
+    pub(crate) fn left(&self) -> usize {
+        self.ordered.writes.len() - self.next
+    }
+
+    /// The next question, if there is one and every question before it was answered.
+    pub(crate) fn next_question(&mut self, run: &Run<V>) -> Result<Option<Request<V>>, Refusal<V>> {
+        if self.folded.len() != self.asked {
+            return Err(wrong("the values of all channels it asked about").into());
+        }
+        Ok(self.next_fold(run))
     }
 
     /// The next question to a reducer, if there is one.
@@ -54,6 +70,7 @@ impl<V: Clone> DirectCommit<V> {
             let count = 1 + in_a_row(channel, &rest[1..]);
             self.next += count;
             if run.program.class(channel) == Class::Fold {
+                self.asked += 1;
                 let written = rest[..count].iter_mut();
                 let written = written.filter_map(|write| write.written.take());
                 return Some(Request::Fold {

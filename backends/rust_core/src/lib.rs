@@ -72,7 +72,7 @@ pub mod prelude {
     pub use crate::batch::{Batch, ReadWrites};
     pub use crate::channels::{Saved, Shown};
     pub use crate::commit::{CommitStep, Committed, Refusal};
-    pub use crate::dialogue::{Answer, CustomCall, Dialogue, Request, Step};
+    pub use crate::dialogue::{Answer, CustomCall, Dialogue, Request, Step, Values};
     pub use crate::error::{Error, ErrorKind};
     pub use crate::graph::{ChannelKind, ChannelSpec, Graph, NodeSpec, Parameters, Reads};
     pub use crate::names::{ChannelId, NodeId};

@@ -1,7 +1,7 @@
 //! Read: the values of channels, optionally as if one task's writes had been committed.
 
 use crate::batch::ReadWrites;
-use crate::channels::{Change, Kind, Shown, State, Update, Writes};
+use crate::channels::{Change, Shown, State, Update, Writes};
 use crate::commit::refusal;
 use crate::dialogue::{Answer, CustomCall, Dialogue, Halt, Request, Step};
 use crate::names::ChannelId;
@@ -90,12 +90,12 @@ impl<V: Clone> Run<V> {
             *culprit = refusal.value;
             Halt::Error(refusal.error)
         })?;
-        let change = match (update, kind) {
-            (Update::Change(change), _) => change,
-            (Update::Custom(values), Kind::Custom) => {
+        let change = match update {
+            Update::Change(change) => change,
+            Update::Custom(values) => {
                 return self.look_after_custom(channel, values, dialogue);
             }
-            (Update::Fold(values) | Update::Custom(values), _) => {
+            Update::Fold(values) => {
                 let base = match state {
                     Some(State::Value(value)) => Some(value.clone()),
                     _ => None,

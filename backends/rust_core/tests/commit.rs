@@ -83,7 +83,7 @@ fn a_fold_is_asked_and_its_answer_is_stored() {
     let mut run = run(&program);
     let values = batch(&program, &[("sum", "a"), ("go", "x"), ("sum", "b")]);
     let request = asked(run.begin_commit(values, None));
-    let values = vec!["a", "b"];
+    let values = Values::from_vec(vec!["a", "b"]);
     assert_eq!(
         request,
         Request::Fold {
@@ -97,7 +97,7 @@ fn a_fold_is_asked_and_its_answer_is_stored() {
     assert_eq!(updated, [ChannelId(1), ChannelId(0)]);
 
     let request = asked(run.begin_commit(batch(&program, &[("sum", "c")]), None));
-    let values = vec!["c"];
+    let values = Values::from_vec(vec!["c"]);
     assert_eq!(
         request,
         Request::Fold {

@@ -2,13 +2,13 @@
 
 use crate::failure::protocol_error;
 use crate::program::Program;
-use lge_core::dialogue::{Answer, CustomCall, Request};
+use lge_core::dialogue::{Answer, CustomCall, Request, Values};
 use lge_core::error::ErrorKind;
 use lge_core::names::{ChannelId, Id as _};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 
 /// The user's callables of one channel.
 #[derive(Default)]
@@ -53,21 +53,44 @@ impl Program {
         py: Python<'_>,
         request: Request<Py<PyAny>>,
     ) -> PyResult<Answer<Py<PyAny>>> {
+        self.answer_with(py, &self.callables(), request)
+    }
+
+    /// Answers questions, in their order.
+    pub(crate) fn answer_all(
+        &self,
+        py: Python<'_>,
+        requests: Vec<Request<Py<PyAny>>>,
+    ) -> PyResult<Vec<Answer<Py<PyAny>>>> {
+        let callables = self.callables();
+        let mut answers = Vec::with_capacity(requests.len());
+        for request in requests {
+            answers.push(self.answer_with(py, &callables, request)?);
+        }
+        Ok(answers)
+    }
+
+    fn answer_with(
+        &self,
+        py: Python<'_>,
+        callables: &[Callables],
+        request: Request<Py<PyAny>>,
+    ) -> PyResult<Answer<Py<PyAny>>> {
         match request {
             Request::Initial { channel } => {
-                let value = self
-                    .callable(py, channel, |found| &found.initial)?
-                    .call0(py)?;
-                Ok(self.optional(value))
+                let initial = self.callable(callables, channel, |found| &found.initial)?;
+                Ok(self.optional(initial.call0(py)?))
             }
             Request::Fold {
                 channel,
                 base,
                 values,
-            } => self.fold(py, channel, base, values).map(Answer::Value),
+            } => self
+                .fold(py, callables, channel, base, values)
+                .map(Answer::Value),
             Request::Load { channel, saved } => {
                 let saved = saved.unwrap_or_else(|| self.missing.clone_ref(py));
-                let custom = self.callable(py, channel, |found| &found.custom)?;
+                let custom = self.callable(callables, channel, |found| &found.custom)?;
                 let object = custom.call_method1(py, intern!(py, "from_checkpoint"), (saved,))?;
                 Ok(Answer::Value(object))
             }
@@ -79,45 +102,29 @@ impl Program {
     fn fold(
         &self,
         py: Python<'_>,
+        callables: &[Callables],
         channel: ChannelId,
         base: Option<Py<PyAny>>,
-        values: Vec<Py<PyAny>>,
+        values: Values<Py<PyAny>>,
     ) -> PyResult<Py<PyAny>> {
-        let plain = |overwrite: &Bound<'_, PyAny>| {
-            for value in &values {
-                if !is_plain(value.bind(py), overwrite)? {
-                    return PyResult::Ok(false);
-                }
-            }
-            Ok(true)
-        };
-        if let Some((aggregate, overwrite)) = self.aggregate(py, channel)
-            && plain(&overwrite)?
+        let found = callables.get(channel.index());
+        let aggregate = found.and_then(|it| it.aggregate.as_ref().zip(it.overwrite.as_ref()));
+        if let Some((aggregate, overwrite)) = aggregate
+            && all_plain(&values, overwrite.bind(py))?
         {
-            let operator = aggregate.getattr(intern!(py, "operator"))?;
-            let mut values = base.into_iter().chain(values);
-            let first = values.next().unwrap_or_else(|| self.missing.clone_ref(py));
-            return values.try_fold(first, |base, value| {
-                operator.call1((base, value)).map(Bound::unbind)
-            });
+            let operator = aggregate.bind(py).getattr(intern!(py, "operator"))?;
+            let mut values = values.into_iter();
+            let first = base.or_else(|| values.next());
+            let first = first.unwrap_or_else(|| self.missing.clone_ref(py));
+            let mut folded = first.into_bound(py);
+            for value in values {
+                folded = operator.call1((folded, value.into_bound(py)))?;
+            }
+            return Ok(folded.unbind());
         }
         let base = base.unwrap_or_else(|| self.missing.clone_ref(py));
-        let fold = self.callable(py, channel, |found| &found.fold)?;
+        let fold = self.callable(callables, channel, |found| &found.fold)?;
         fold.call1(py, (base, PyList::new(py, values)?))
-    }
-
-    fn aggregate<'py>(
-        &self,
-        py: Python<'py>,
-        channel: ChannelId,
-    ) -> Option<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
-        let callables = self
-            .callables
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let found = callables.get(channel.index())?;
-        let aggregate = found.aggregate.as_ref()?.bind(py).clone();
-        Some((aggregate, found.overwrite.as_ref()?.bind(py).clone()))
     }
 
     fn call(
@@ -154,36 +161,45 @@ impl Program {
         }
     }
 
-    fn callable(
+    /// The user's callables. They stay while some of them are called.
+    fn callables(&self) -> Arc<[Callables]> {
+        let callables = self.callables.lock();
+        Arc::clone(&callables.unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn callable<'a>(
         &self,
-        py: Python<'_>,
+        callables: &'a [Callables],
         channel: ChannelId,
         which: impl FnOnce(&Callables) -> &Option<Py<PyAny>>,
-    ) -> PyResult<Py<PyAny>> {
-        let callables = self
-            .callables
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let found = callables
-            .get(channel.index())
-            .and_then(|found| which(found).as_ref());
-        found.map(|callable| callable.clone_ref(py)).ok_or_else(|| {
-            let name = self.core.channel_name(channel);
-            let message = format!("channel '{name}' has no callable for what it was asked");
-            protocol_error(ErrorKind::BadGraph, message)
-        })
+    ) -> PyResult<&'a Py<PyAny>> {
+        let found = callables.get(channel.index());
+        found
+            .and_then(|found| which(found).as_ref())
+            .ok_or_else(|| {
+                let name = self.core.channel_name(channel);
+                let message = format!("channel '{name}' has no callable for what it was asked");
+                protocol_error(ErrorKind::BadGraph, message)
+            })
     }
 }
 
-/// Whether a value is neither a dict nor an overwrite, either of which may ask for more than folding.
-fn is_plain(value: &Bound<'_, PyAny>, overwrite: &Bound<'_, PyAny>) -> PyResult<bool> {
-    let is_builtin = value.is_exact_instance_of::<PyInt>()
-        || value.is_exact_instance_of::<PyList>()
-        || value.is_exact_instance_of::<PyString>()
-        || value.is_exact_instance_of::<PyFloat>()
-        || value.is_exact_instance_of::<PyTuple>();
-    // As Python's isinstance, which believes what an object says its class is.
-    Ok(is_builtin
-        || !(value.is_instance(overwrite)?
-            || value.is_instance(value.py().get_type::<PyDict>().as_any())?))
+/// Whether each value is neither a dict nor an overwrite: either may ask for something else than folding.
+fn all_plain(values: &[Py<PyAny>], overwrite: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let py = overwrite.py();
+    for value in values {
+        let value = value.bind(py);
+        let is_builtin = value.is_exact_instance_of::<PyInt>()
+            || value.is_exact_instance_of::<PyList>()
+            || value.is_exact_instance_of::<PyString>()
+            || value.is_exact_instance_of::<PyFloat>()
+            || value.is_exact_instance_of::<PyTuple>();
+        // As Python's isinstance, which believes what an object says its class is.
+        let is_special = !is_builtin
+            && (value.is_instance(overwrite)? || value.is_instance(&py.get_type::<PyDict>())?);
+        if is_special {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }

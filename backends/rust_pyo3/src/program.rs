@@ -22,7 +22,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub(crate) struct Program {
     pub(crate) core: Arc<lge_core::program::Program>,
     /// Behind a lock only so that the garbage collector can clear them.
-    pub(crate) callables: Mutex<Vec<Callables>>,
+    pub(crate) callables: Mutex<Arc<[Callables]>>,
     pub(crate) channels: Vec<Py<PyString>>,
     pub(crate) nodes: Vec<NodeObjects>,
     pub(crate) push: Py<PyString>,
@@ -64,8 +64,7 @@ impl Program {
                 read_checkpoint(this, checkpoint, &mut restore)?;
             }
             let (requests, unanswered) = restore.requests();
-            let answers = requests.into_iter().map(|it| this.answer(py, it));
-            let answers = answers.collect::<PyResult<_>>()?;
+            let answers = this.answer_all(py, requests)?;
             let run = unanswered.answer(answers).map_err(raised)?;
             Ok(Run::new(slf.clone().unbind(), run))
         })
@@ -87,7 +86,7 @@ impl Program {
             .callables
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        let dropped = std::mem::take(&mut *callables);
+        let dropped = std::mem::replace(&mut *callables, Arc::new([]));
         std::mem::drop(callables);
         std::mem::drop(dropped);
     }
@@ -114,7 +113,9 @@ impl Program {
         let channel_ids = channels.iter().enumerate();
         let channel_ids =
             channel_ids.map(|(index, name)| (address(name), ChannelId::from_index(index)));
-        let addresses = channel_ids.clone().map(|(at, id)| if ignored(&id) { 0 } else { at });
+        let addresses = channel_ids
+            .clone()
+            .map(|(at, id)| if ignored(&id) { 0 } else { at });
         let node_ids = nodes.iter().enumerate();
         let node_ids =
             node_ids.map(|(index, node)| (address(&node.name), NodeId::from_index(index)));
@@ -127,7 +128,7 @@ impl Program {
             push_triggers: PyTuple::new(py, [&push])?.unbind(),
             push: push.unbind(),
             core: Arc::new(core),
-            callables: Mutex::new(spec.callables),
+            callables: Mutex::new(spec.callables.into()),
             channels,
             nodes,
             missing: spec.missing,
@@ -171,11 +172,7 @@ impl Program {
     }
 
     #[inline(never)]
-    fn target_elsewhere(
-        &self,
-        name: &Bound<'_, PyAny>,
-        near: &mut ChannelId,
-    ) -> PyResult<Target> {
+    fn target_elsewhere(&self, name: &Bound<'_, PyAny>, near: &mut ChannelId) -> PyResult<Target> {
         let target = self.target(name.cast::<PyString>()?)?;
         if let Target::Channel(channel) = target {
             *near = channel;

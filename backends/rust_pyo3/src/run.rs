@@ -342,8 +342,9 @@ impl Run {
             match step.map_err(refused)? {
                 Step::Done(committed) => return Ok(committed),
                 Step::Ask(request) => {
-                    let answer = self.answer_or_abort(py, request)?;
-                    step = self.lock()?.run.answer_commit(answer);
+                    let questions = self.lock()?.run.with_following(request);
+                    let answers = self.answer_or_abort(py, questions)?;
+                    step = self.lock()?.run.answer_all(answers);
                 }
             }
         }
@@ -432,9 +433,14 @@ impl Run {
         }
     }
 
-    /// Answers a commit's question. If the user's code raises, the commit is given up.
-    fn answer_or_abort(&self, py: Python<'_>, request: Request<Value>) -> PyResult<Answer<Value>> {
-        self.program.get().answer(py, request).inspect_err(|_| {
+    /// Answers a commit's questions. If the user's code raises, the commit is given up.
+    fn answer_or_abort(
+        &self,
+        py: Python<'_>,
+        questions: Vec<Request<Value>>,
+    ) -> PyResult<Vec<Answer<Value>>> {
+        let answers = self.program.get().answer_all(py, questions);
+        answers.inspect_err(|_| {
             if let Ok(mut state) = self.lock() {
                 let dropped = state.run.abort_commit();
                 drop(state);

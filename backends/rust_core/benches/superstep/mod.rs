@@ -142,12 +142,19 @@ impl Shape {
         loop {
             match step.expect("nothing is refused") {
                 Step::Done(committed) => return committed.updated,
-                Step::Ask(Request::Fold { values, .. }) => {
-                    let last = values.into_iter().next_back().expect("a fold has values");
-                    step = run.answer_commit(Answer::Value(last));
+                Step::Ask(question) => {
+                    let questions = run.with_following(question);
+                    step = run.answer_all(questions.into_iter().map(last_value).collect());
                 }
-                Step::Ask(other) => panic!("{other:?}"),
             }
         }
+    }
+}
+
+/// A reducer that gives the last value.
+fn last_value(question: Request<Value>) -> Answer<Value> {
+    match question {
+        Request::Fold { mut values, .. } => Answer::Value(values.pop().expect("a fold has values")),
+        other => panic!("{other:?}"),
     }
 }

@@ -28,6 +28,7 @@ pub(crate) mod tasks;
 pub(crate) mod topic;
 pub(crate) mod untracked_value;
 
+use crate::dialogue::Values;
 use crate::error::{Error, ErrorKind};
 use crate::graph::ChannelKind;
 use crate::names::NodeId;
@@ -117,7 +118,7 @@ pub(crate) enum Update<V> {
     /// The channel could answer alone.
     Change(Change<V>),
     /// The host's reducer has to fold these values into the state.
-    Fold(Vec<V>),
+    Fold(Values<V>),
     /// The host's channel has to take these values.
     Custom(Vec<V>),
 }

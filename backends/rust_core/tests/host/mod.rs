@@ -2,7 +2,7 @@
 //!
 //! `tests/scenarios/README.md` at the top of the repository is its specification.
 
-use lge_core::dialogue::{Answer, CustomCall, Request};
+use lge_core::dialogue::{Answer, CustomCall, Request, Values};
 use lge_core::names::{ChannelId, Id as _};
 use serde_json::{Value, json};
 use std::cell::RefCell;
@@ -143,7 +143,7 @@ fn index(object: &Value) -> Option<usize> {
     Some(object.get("$live")?.as_u64()? as usize)
 }
 
-fn fold(reducer: &str, base: Option<Value>, values: Vec<Value>) -> Result<Value, ReducerFailed> {
+fn fold(reducer: &str, base: Option<Value>, values: Values<Value>) -> Result<Value, ReducerFailed> {
     let mut values = values.into_iter();
     let mut value = match base {
         Some(base) => base,
