@@ -261,22 +261,23 @@ impl<V: Clone> Run<V> {
     }
 
     /// Goes on with the answers to the last question and those following it, in their order.
-    pub fn answer_all(&mut self, answers: Vec<Answer<V>>) -> Result<CommitStep<V>, Refusal<V>> {
-        let mut answers = answers.into_iter();
-        let Some(last) = answers.next_back() else {
-            return Err(wrong("its questions").into());
-        };
-        if let Some(UnderWay::Direct(commit)) = self.commit.as_deref_mut() {
-            let taken = answers.by_ref().try_for_each(|it| commit.take_answer(it));
-            if let Err(refusal) = taken {
-                self.commit = None;
-                return Err(refusal);
+    pub fn answer_all(&mut self, mut answers: Vec<Answer<V>>) -> Result<CommitStep<V>, Refusal<V>> {
+        let last = answers.pop();
+        let taken = match self.commit.as_deref_mut() {
+            Some(UnderWay::Direct(commit)) => {
+                let mut answers = answers.into_iter();
+                answers.try_for_each(|answer| commit.take_answer(answer))
             }
-        }
-        match answers.next() {
-            Some(_) => Err(wrong("fewer").into()),
-            None => self.answer_commit(last),
-        }
+            _ if answers.is_empty() => Ok(()),
+            _ => Err(wrong("one answer").into()),
+        };
+        let refusal = match (taken, last) {
+            (Ok(()), Some(last)) => return self.answer_commit(last),
+            (Ok(()), None) => wrong("an answer").into(),
+            (Err(refusal), _) => refusal,
+        };
+        drop(self.abort_commit());
+        Err(refusal)
     }
 
     /// Gives up the commit under way, if there is one; the run is as it was before it.

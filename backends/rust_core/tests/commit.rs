@@ -190,6 +190,62 @@ fn an_answer_must_fit_its_question() {
     done(run.begin_commit(batch(&program, &[("go", "x")]), None));
 }
 
+/// A run of a graph of reducers `a`, `b`, `c`.
+fn folding() -> (Arc<Program>, TestRun) {
+    let channel = |name: &str| ChannelSpec {
+        name: name.into(),
+        kind: ChannelKind::BinaryOperator,
+    };
+    let graph = Graph {
+        channels: ["a", "b", "c"].map(channel).to_vec(),
+        ..Graph::default()
+    };
+    let program = Arc::new(Program::compile(graph).expect("a good graph"));
+    let (requests, unanswered) = Restore::begin(Arc::clone(&program)).requests();
+    let answers = requests.iter().map(|_| Answer::Value("0")).collect();
+    (program, unanswered.answer(answers).expect("three values"))
+}
+
+#[test]
+fn questions_that_follow_one_another_can_be_answered_together() {
+    let (program, mut run) = folding();
+    let question = |channel, values: &[&'static str]| Request::Fold {
+        channel: ChannelId(channel),
+        base: Some("0"),
+        values: values.iter().copied().collect(),
+    };
+    let writes = [("c", "1"), ("a", "2"), ("a", "3"), ("b", "4")];
+    let first = asked(run.begin_commit(batch(&program, &writes), None));
+    let questions = run.with_following(first);
+    let expected = [
+        question(2, &["1"]),
+        question(0, &["2", "3"]),
+        question(1, &["4"]),
+    ];
+    assert_eq!(questions, expected);
+    let updated = done(run.answer_all(["C", "A", "B"].map(Answer::Value).to_vec()));
+    assert_eq!(updated, [ChannelId(2), ChannelId(0), ChannelId(1)]);
+    assert_eq!(run.state(ChannelId(1)), Some(Saved::Value("B")));
+}
+
+#[test]
+fn a_question_left_open_is_an_error_and_changes_nothing() {
+    let (program, mut run) = folding();
+    let answers = |count| vec![Answer::Value("new"); count];
+    for given in [0, 1, 2, 4] {
+        let writes = [("a", "1"), ("b", "2"), ("c", "3")];
+        let first = asked(run.begin_commit(batch(&program, &writes), None));
+        assert_eq!(run.with_following(first).len(), 3);
+        let refusal = run.answer_all(answers(given)).expect_err("three questions");
+        assert_eq!(refusal.error.kind, ErrorKind::WrongAnswer);
+        assert_eq!(run.state(ChannelId(0)), Some(Saved::Value("0")));
+        assert_eq!(run.max_version(), None);
+    }
+    let first = asked(run.begin_commit(batch(&program, &[("a", "1")]), None));
+    assert_eq!(run.with_following(first).len(), 1);
+    assert_eq!(done(run.answer_all(answers(1))), [ChannelId(0)]);
+}
+
 #[test]
 fn a_restore_is_not_finished_with_questions_open() {
     let program = program();
