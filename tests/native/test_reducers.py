@@ -62,25 +62,24 @@ def on_engine(engine: Any, channels: Sequence[Any], steps: Sequence[Sequence[Any
     return [run.read(name) for name in names]
 
 
+VALUES: dict[str, list[Any]] = {
+    "plain": [1, "text", 2.5, (3,), [4], None, True, {5}, object],
+    "overwrite": [Overwrite("new")],
+    "overwrite among others": [1, Overwrite("new"), 2],
+    "subclass of Overwrite": [Special(["new"]), 2],
+    "says it is one": [Disguised(), 2],
+    "dict that overwrites": [{"__overwrite__": "new"}, 2],
+    "dict with more": [{"__overwrite__": "new", "more": 1}, 2],
+    "erased overwrite": [{"value": "new", "type": "__overwrite__"}, 2],
+    "erased overwrite without value": [{"type": "__overwrite__"}, 2],
+    "subclass of dict": [Keyed(__overwrite__="new"), 2],
+    "other mapping": [UserDict({"__overwrite__": "new"}), 2],
+    "plain dicts": [{}, {"plain": 1}],
+}
+
+
 @pytest.mark.parametrize("typ", [list, Empty])
-@pytest.mark.parametrize(
-    "values",
-    [
-        [1, "text", 2.5, (3,), [4], None, True, {5}, object],
-        [Overwrite("new")],
-        [1, Overwrite("new"), 2],
-        [Special(["new"]), 2],
-        [Disguised(), 2],
-        [{"__overwrite__": "new"}, 2],
-        [{"__overwrite__": "new", "more": 1}, 2],
-        [{"value": "new", "type": "__overwrite__"}, 2],
-        [{"type": "__overwrite__"}, 2],
-        [Keyed(__overwrite__="new"), 2],
-        [UserDict({"__overwrite__": "new"}), 2],
-        [{}, {"plain": 1}],
-    ],
-    ids=repr,
-)
+@pytest.mark.parametrize("values", VALUES.values(), ids=VALUES)
 def test_values_fold_as_on_stock(engine: Any, typ: Any, values: list[Any]) -> None:
     steps = [["first"], values, values[::-1]]
     for taken in (steps, steps[1:]):
