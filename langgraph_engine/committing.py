@@ -6,10 +6,19 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from langgraph_engine.protocol import CommitRejected, Run, TaskPath, TaskWrites, Version
+from langgraph_engine.protocol import (
+    Committed,
+    CommitRejected,
+    Plan,
+    PlanningRun,
+    Run,
+    TaskPath,
+    TaskWrites,
+    Version,
+)
 from langgraph_engine.refusals import refusal
 
-__all__ = ["commit", "warn_unknown"]
+__all__ = ["commit", "commit_and_plan", "warn_unknown"]
 
 logger = logging.getLogger("langgraph")
 
@@ -29,9 +38,37 @@ def commit(
         InvalidUpdateError: A channel refused its writes; the run is as it was.
     """
     try:
-        updated, unknown = run.commit(writes, version)
+        committed = run.commit(writes, version)
     except CommitRejected as verdict:
         raise refusal(verdict, channels) from None
+    return _updated(committed)
+
+
+def commit_and_plan(
+    run: PlanningRun,
+    channels: Mapping[str, Any],
+    writes: Sequence[TaskWrites],
+    version: Version | None,
+    superstep: tuple[int, str, str],
+) -> tuple[set[str], Plan | None]:
+    """``commit``, and the next superstep's plan if the engine gave it.
+
+    Args:
+        run, channels, writes, version: As for ``commit``.
+        superstep: The next one's number, checkpoint id and namespace, as in ``Run.plan``.
+
+    Raises:
+        InvalidUpdateError: A channel refused its writes; the run is as it was.
+    """
+    try:
+        committed, plan = run.commit_and_plan(writes, version, *superstep)
+    except CommitRejected as verdict:
+        raise refusal(verdict, channels) from None
+    return _updated(committed), plan
+
+
+def _updated(committed: Committed) -> set[str]:
+    updated, unknown = committed
     for name, path, channel in unknown:
         warn_unknown(name, path, channel)
     return updated

@@ -76,6 +76,7 @@ class CompiledGraph:
         custom: Names of the ``custom`` channels.
         untracked: Names of the channels that are never saved.
         executor: Runs simple supersteps, if the engine has the capability ``execute``.
+        plans_ahead: Whether the engine has the capability ``commit_and_plan``, and it is of use.
     """
 
     program: Program
@@ -90,6 +91,7 @@ class CompiledGraph:
     custom: tuple[str, ...]
     untracked: frozenset[str]
     executor: Executor | None
+    plans_ahead: bool
 
 
 def channel_spec(name: str, channel: BaseChannel[Any, Any, Any]) -> ChannelSpec:
@@ -198,6 +200,7 @@ def _compile(graph: upstream.AnyPregel, engine: Engine) -> CompiledGraph:
         custom=tuple(c.name for c in spec.channels if c.kind == "custom"),
         untracked=frozenset(k for k, c in channels.items() if isinstance(c, UntrackedValue)),
         executor=None if deltas else make_executor(engine, program, plans),
+        plans_ahead=not deltas and "commit_and_plan" in engine.capabilities,
     )
 
 

@@ -33,7 +33,7 @@ from langgraph_engine.execute import Execution, Stop, Streamed
 from langgraph_engine.live_task import LiveTask
 from langgraph_engine.loop_start import StartingLoop
 from langgraph_engine.planned import task_input, warn_ignored
-from langgraph_engine.protocol import PUSH, Plan, Task, TaskWrites
+from langgraph_engine.protocol import PUSH, Task, TaskWrites
 from langgraph_engine.task_config import (
     TaskBasis,
     call_task,
@@ -93,8 +93,6 @@ class Loop(StartingLoop):
     """What saves the last state of it."""
     asyncio_task: Any = None
     """The asyncio task this loop runs in, if coroutines that run alone in their superstep share it."""
-    planned: Plan | None = None
-    """The next superstep, if an execution stopped because of it."""
 
     @property
     def runner(self) -> upstream.PregelRunner:
@@ -310,7 +308,7 @@ class Loop(StartingLoop):
             done = self.tasks.values()
         if self.deltas is not None:
             self.deltas.superstep(done)
-        self.updated = self.commit([_task_writes(task) for task in done])
+        self.updated = self.commit_superstep([_task_writes(task) for task in done])
         self._emit_values(done)
         if self.deltas is not None:
             self.deltas.committed(self)
@@ -420,7 +418,7 @@ class Loop(StartingLoop):
         self.tasks, self.live = {}, {}
         self.basis = self.calls = self.call_done = None
         self._runner = self.make_runner = None
-        self.execution = self.asyncio_task = None
+        self.execution = self.asyncio_task = self.planned = None
         self.put_checkpoint_call = self.put_writes_call = None
 
     def on_exit(

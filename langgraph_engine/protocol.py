@@ -34,6 +34,7 @@ __all__ = [
     "GraphSpec",
     "NodeSpec",
     "Plan",
+    "PlanningRun",
     "Program",
     "Run",
     "Task",
@@ -354,6 +355,27 @@ class Run(Protocol):
         ...
 
 
+class PlanningRun(Run, Protocol):
+    """A run of an engine with the capability ``commit_and_plan``, for which one call is cheaper than two."""
+
+    def commit_and_plan(
+        self,
+        writes: Sequence[TaskWrites],
+        version: Version | None,
+        step: int,
+        checkpoint_id: str,
+        namespace: str,
+    ) -> tuple[Committed, Plan | None]:
+        """``commit``, then ``plan`` with the channels it updated.
+
+        Behavior:
+            - It commits as commit does, and fails as it does.
+            - The plan is the one that plan would give afterwards.
+            - None stands for a plan that takes a call of the user's, or fails: plan is to be called.
+        """
+        ...
+
+
 class Program(Protocol):
     """A compiled graph. Immutable and safe to share between threads."""
 
@@ -377,7 +399,7 @@ class Engine(Protocol):
         version: The engine's own version, for people.
         protocol_version: The ``PROTOCOL_VERSION`` it was written for.
         capabilities: Optional abilities, as names: ``channel:<kind>`` for each kind it keeps
-            natively, and ``codec``, ``savers`` or ``execute``.
+            natively, and ``codec``, ``savers``, ``commit_and_plan`` or ``execute``.
     """
 
     name: str

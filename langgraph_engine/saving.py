@@ -23,10 +23,10 @@ from langgraph.runtime import Runtime
 from langgraph.types import Interrupt, PregelExecutableTask, Send
 
 from langgraph_engine import upstream
-from langgraph_engine.committing import commit
+from langgraph_engine.committing import commit, commit_and_plan
 from langgraph_engine.delta import DeltaBook
 from langgraph_engine.memory_saver import works_in_memory
-from langgraph_engine.protocol import Run, TaskWrites
+from langgraph_engine.protocol import Plan, Run, TaskWrites
 from langgraph_engine.streams import update_of
 from langgraph_engine.task_config import ChannelMap, TaskBasis, path_text
 
@@ -136,6 +136,12 @@ class SavingLoop:
     step = stop = 0
     status = "input"
     updated: set[str] | None = None
+    planned: Plan | None = None
+    """The next superstep, if it is planned already."""
+    plans_ahead = False
+    """Whether the engine may plan the next superstep when it commits one."""
+    next_id: str | None = None
+    """The id of the next checkpoint, if it is drawn already."""
     output: Any = None
     previous: Any = None
     is_replaying = False
@@ -362,9 +368,25 @@ class SavingLoop:
         Raises:
             InvalidUpdateError: A channel refused its writes; the run is as it was.
         """
+        return commit(self.run, self.graph.channels, writes, self._next_version())
+
+    def commit_superstep(self, writes: Sequence[TaskWrites]) -> set[str]:
+        """``commit`` before ``put_checkpoint``; the engine may plan what comes after them."""
+        if not self.plans_ahead:
+            return self.commit(writes)
+        self.next_id = next_id = self._draw_id()
+        updated, self.planned = commit_and_plan(
+            self.run,  # type: ignore[arg-type]  # plans_ahead says what it can do
+            self.graph.channels,
+            writes,
+            self._next_version(),
+            (self.step + 1, next_id, self.namespace),
+        )
+        return updated
+
+    def _next_version(self) -> Any:
         saver = self.checkpointer
-        version = None if saver is None else saver.get_next_version(self._max_version(), None)
-        return commit(self.run, self.graph.channels, writes, version)
+        return None if saver is None else saver.get_next_version(self._max_version(), None)
 
     def _max_version(self) -> Any:
         version = self.run.max_version()
@@ -480,7 +502,7 @@ class SavingLoop:
         """
         if not self.saves:
             if not exiting:
-                self.checkpoint_id = unsaved_id()
+                self._take_next_id()
                 self.step += 1
             return
         if exiting and self.checkpoint_id == self.checkpoint_id_saved:
@@ -490,7 +512,7 @@ class SavingLoop:
             if self.deltas is not None:
                 self.deltas.count(self.updated, self.checkpoint_metadata, metadata)
             self.checkpoint_metadata = metadata
-            self.checkpoint_id = saved_id(self.step)
+            self._take_next_id()
         if exiting or self.durability != "exit":
             self._save_checkpoint()
         if not exiting:
@@ -499,6 +521,14 @@ class SavingLoop:
     def _place_metadata(self, metadata: Any, step: int) -> None:
         metadata["step"] = step
         metadata["parents"] = self.config[CONF].get(upstream.CONFIG_KEY_CHECKPOINT_MAP, {})
+
+    def _draw_id(self) -> str:
+        """An id for the checkpoint after the present step."""
+        return saved_id(self.step) if self.saves else unsaved_id()
+
+    def _take_next_id(self) -> None:
+        self.checkpoint_id = self.next_id or self._draw_id()
+        self.next_id = None
 
     def _save_checkpoint(self) -> None:
         checkpoint = self.run.checkpoint(self.checkpoint_id, upstream.utc_now_iso(), self.updated)

@@ -116,10 +116,11 @@ pub unsafe extern "C" fn lge_capabilities(reply: *mut lge_message, error: *mut l
         said.text("core");
         said.text(env!("CARGO_PKG_VERSION"));
         said.text("capabilities");
-        said.array(ChannelKind::NAMES.len());
+        said.array(ChannelKind::NAMES.len() + 1);
         for kind in ChannelKind::NAMES {
             said.text(&format!("channel:{kind}"));
         }
+        said.text("commit_and_plan");
         said.text("errors");
         said.array(ErrorKind::ALL.len());
         for kind in ErrorKind::ALL {

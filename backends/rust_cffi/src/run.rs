@@ -8,13 +8,14 @@ use crate::program::Program;
 use crate::questions;
 use crate::reader::{Read, Reader};
 use crate::values::{saved, shown, shown_all};
+use crate::writes::{Commit, read_superstep};
 use lge_core::batch::ReadWrites;
 use lge_core::commit::CommitStep;
 use lge_core::dialogue::{Answer, Dialogue, Step};
 use lge_core::error::{Error, ErrorKind};
 use lge_core::names::{ChannelId, Id as _};
 use lge_core::panics;
-use lge_core::plan::{Ignored, Origin, Superstep, TaskInput};
+use lge_core::plan::{Ignored, Origin, Plan, Superstep, TaskInput};
 use lge_core::read::Reading;
 use lge_core::run::{CHECKPOINT_FORMAT, ChannelRef, NodeRef, Restore, Unanswered};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -30,9 +31,47 @@ pub(crate) struct Run {
 enum State {
     /// The host still has to prepare channels.
     Asked(Unanswered<Value>),
-    Ready(lge_core::run::Run<Value>),
+    Ready(Ready),
     /// Its preparation failed.
     Failed,
+}
+
+/// A run that takes calls.
+struct Ready {
+    run: lge_core::run::Run<Value>,
+    /// The superstep to plan once the commit under way is done.
+    next: Option<Next>,
+}
+
+/// A superstep's place, kept while a commit waits for answers.
+struct Next {
+    step: i64,
+    checkpoint_id: String,
+    namespace: String,
+}
+
+impl Next {
+    fn of(superstep: Superstep<'_>) -> Self {
+        Next {
+            step: superstep.step,
+            checkpoint_id: superstep.checkpoint_id.to_owned(),
+            namespace: superstep.namespace.to_owned(),
+        }
+    }
+
+    /// The superstep's plan; none if that takes a question, or can't be made: a call of `plan` says why.
+    fn plan(&self, run: &lge_core::run::Run<Value>, updated: &[ChannelId]) -> Option<Plan<Value>> {
+        let superstep = Superstep {
+            step: self.step,
+            checkpoint_id: &self.checkpoint_id,
+            namespace: &self.namespace,
+        };
+        let updated = (!updated.is_empty()).then_some(updated);
+        match run.plan(superstep, updated, &mut Dialogue::default()) {
+            Ok(Step::Done(plan)) => Some(plan),
+            Ok(Step::Ask(_)) | Err(_) => None,
+        }
+    }
 }
 
 /// What a call came to.
@@ -64,7 +103,10 @@ impl Run {
             let run = unanswered.answer(Vec::new());
             let run = run.map_err(|error| Failure::from(error).after_taking(&host))?;
             reply.nil();
-            (State::Ready(run), Outcome::Done(reply))
+            (
+                State::Ready(Ready { run, next: None }),
+                Outcome::Done(reply),
+            )
         } else {
             reply.array(requests.len());
             for request in requests {
@@ -88,12 +130,16 @@ impl Run {
         let superstep = read_superstep(&mut reader)?;
         let updated = self.read_updated(&mut reader)?;
         let mut dialogue = self.read_dialogue(reader)?;
-        self.with(
-            |run| match run.plan(superstep, updated.as_deref(), &mut dialogue)? {
+        self.with(|Ready { run, .. }| {
+            match run.plan(superstep, updated.as_deref(), &mut dialogue)? {
                 Step::Ask(request) => Ok(ask(request)),
-                Step::Done(plan) => Ok(Outcome::Done(describe_plan(plan))),
-            },
-        )
+                Step::Done(plan) => {
+                    let mut reply = Reply::default();
+                    describe_plan(&mut reply, plan);
+                    Ok(Outcome::Done(reply))
+                }
+            }
+        })
     }
 
     /// Makes a task a running task asks for: `[name, parts, step, checkpoint_id, namespace]`.
@@ -105,7 +151,7 @@ impl Run {
         let superstep = read_superstep(&mut reader)?;
         reader.end()?;
         let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
-        self.with(|run| {
+        self.with(|Ready { run, .. }| {
             let (id, namespace) = run.push(name, &parts, superstep)?;
             let mut reply = Reply::default();
             reply.array(2);
@@ -115,11 +161,19 @@ impl Run {
         })
     }
 
-    /// Applies one superstep's writes.
+    /// Applies one superstep's writes; plans what comes next if the message asks for it.
     pub(crate) fn commit(&self, message: &[u8]) -> CallResult {
         look(&self.host, |take| self.program.read_commit(message, take))?;
-        let (batch, version) = self.program.read_commit(message, &mut taker(&self.host))?;
-        self.with(|run| Ok(self.committed(run.begin_commit(batch, version)?)))
+        let Commit {
+            batch,
+            version,
+            next,
+        } = self.program.read_commit(message, &mut taker(&self.host))?;
+        self.with(|ready| {
+            let step = ready.run.begin_commit(batch, version)?;
+            ready.next = next.map(Next::of);
+            Ok(self.committed(ready, step))
+        })
     }
 
     /// Answers the questions of a restore, in an array, or the one of a commit.
@@ -134,13 +188,15 @@ impl Run {
     fn answer_with(&self, several: bool, answers: &mut Vec<Answer<Value>>) -> CallResult {
         let mut state = self.lock()?;
         match (&mut *state, several) {
-            (State::Ready(run), false) => {
+            (State::Ready(ready), false) => {
                 let answer = answers.pop().expect("one was read");
-                Ok(self.committed(run.answer_commit(answer)?))
+                let step = ready.run.answer_commit(answer)?;
+                Ok(self.committed(ready, step))
             }
             (State::Asked(_), true) => {
                 if let State::Asked(unanswered) = std::mem::replace(&mut *state, State::Failed) {
-                    *state = State::Ready(unanswered.answer(std::mem::take(answers))?);
+                    let run = unanswered.answer(std::mem::take(answers))?;
+                    *state = State::Ready(Ready { run, next: None });
                 }
                 Ok(Outcome::Done(nothing()))
             }
@@ -152,7 +208,7 @@ impl Run {
 
     /// Gives up the commit under way, if there is one.
     pub(crate) fn abort(&self) -> CallResult {
-        self.with(|run| {
+        self.with(|Ready { run, .. }| {
             drop(run.abort_commit());
             Ok(Outcome::Done(nothing()))
         })
@@ -175,7 +231,7 @@ impl Run {
         let writes = self.program.read_own_writes(&mut reader, &mut take)?;
         let mut answers = questions::read_all(&mut reader, &mut take)?.into_iter();
         let mut reading = Reading::of(channels, writes.map(ReadWrites::of));
-        self.with(|run| {
+        self.with(|Ready { run, .. }| {
             loop {
                 match run.read(&mut reading) {
                     Ok(Step::Done(found)) => {
@@ -198,7 +254,7 @@ impl Run {
         let mut reader = Reader::of("state", message);
         let channel = self.known(&mut reader)?;
         reader.end()?;
-        self.with(|run| {
+        self.with(|Ready { run, .. }| {
             let mut reply = Reply::default();
             match run.state(channel) {
                 None => reply.nil(),
@@ -213,7 +269,7 @@ impl Run {
 
     /// The highest channel version, or nil.
     pub(crate) fn max_version(&self) -> CallResult {
-        self.with(|run| {
+        self.with(|Ready { run, .. }| {
             let mut reply = Reply::default();
             match run.max_version() {
                 Some(version) => reply.version(version),
@@ -226,7 +282,7 @@ impl Run {
     /// Marks a node as having seen every channel at its present version.
     pub(crate) fn see(&self, message: &[u8]) -> CallResult {
         let node = self.read_node("see", message)?;
-        self.with(|run| {
+        self.with(|Ready { run, .. }| {
             run.see(node)?;
             Ok(Outcome::Done(nothing()))
         })
@@ -235,7 +291,7 @@ impl Run {
     /// Whether any channel is newer than a node has seen.
     pub(crate) fn unseen(&self, message: &[u8]) -> CallResult {
         let node = self.read_node("unseen", message)?;
-        self.with(|run| {
+        self.with(|Ready { run, .. }| {
             let mut reply = Reply::default();
             reply.flag(run.unseen(node)?);
             Ok(Outcome::Done(reply))
@@ -245,7 +301,7 @@ impl Run {
     /// The run's state as a restore message: `[format, values, versions, seen]`. Takes `answers`.
     pub(crate) fn checkpoint(&self, message: &[u8]) -> CallResult {
         let mut dialogue = self.read_dialogue(Reader::of("checkpoint", message))?;
-        self.with(|run| {
+        self.with(|Ready { run, .. }| {
             let values = match run.saved_values(&mut dialogue)? {
                 Step::Ask(request) => return Ok(ask(request)),
                 Step::Done(values) => values,
@@ -272,15 +328,21 @@ impl Run {
         Ok(Outcome::Done(reply))
     }
 
-    fn committed(&self, step: CommitStep<Value>) -> Outcome {
+    fn committed(&self, ready: &mut Ready, step: CommitStep<Value>) -> Outcome {
         let done = match step {
             Step::Ask(request) => return ask(request),
             Step::Done(done) => done,
         };
+        let next = ready.next.take();
+        let plan = next.map(|next| next.plan(&ready.run, &done.updated));
         drop(done.retired);
         let released = self.host.released();
         let mut reply = Reply::default();
-        reply.array(2 + usize::from(released.is_some()));
+        reply.array(match (&plan, &released) {
+            (Some(_), _) => 4,
+            (None, Some(_)) => 3,
+            (None, None) => 2,
+        });
         reply.array(done.updated.len());
         for channel in done.updated {
             reply.index(channel.index());
@@ -291,8 +353,15 @@ impl Run {
             reply.index(task);
             reply.text(&name);
         }
-        if let Some(released) = released {
-            reply.released(&released);
+        match released {
+            Some(released) => reply.released(&released),
+            None if plan.is_some() => reply.nil(),
+            None => {}
+        }
+        match plan {
+            Some(Some(plan)) => describe_plan(&mut reply, plan),
+            Some(None) => reply.nil(),
+            None => {}
         }
         Outcome::Done(reply)
     }
@@ -303,12 +372,12 @@ impl Run {
     }
 
     /// Does something with a run that is ready. Handles of the call's message were taken by now.
-    fn with(&self, call: impl FnOnce(&mut lge_core::run::Run<Value>) -> CallResult) -> CallResult {
+    fn with(&self, call: impl FnOnce(&mut Ready) -> CallResult) -> CallResult {
         let result = self
             .lock()
             .map_err(Failure::from)
             .and_then(|mut state| match &mut *state {
-                State::Ready(run) => call(run),
+                State::Ready(ready) => call(ready),
                 State::Failed => Err(failed().into()),
                 State::Asked(_) => {
                     let message = "the run waits for the answers to what its restore asked; \
@@ -416,16 +485,7 @@ fn ask(request: lge_core::dialogue::Request<Value>) -> Outcome {
     Outcome::Ask(reply)
 }
 
-fn read_superstep<'a>(reader: &mut Reader<'a>) -> Read<Superstep<'a>> {
-    Ok(Superstep {
-        step: reader.number("a step")?,
-        checkpoint_id: reader.text("a checkpoint's id")?,
-        namespace: reader.text("a namespace")?,
-    })
-}
-
-fn describe_plan(plan: lge_core::plan::Plan<Value>) -> Reply {
-    let mut reply = Reply::default();
+fn describe_plan(reply: &mut Reply, plan: Plan<Value>) {
     reply.array(2);
     reply.array(plan.tasks.len());
     for task in plan.tasks {
@@ -437,8 +497,8 @@ fn describe_plan(plan: lge_core::plan::Plan<Value>) -> Reply {
             Origin::Packet(index) => reply.index(index),
         }
         match task.input {
-            TaskInput::One(value) => shown(&mut reply, value),
-            TaskInput::Many(values) => shown_all(&mut reply, values),
+            TaskInput::One(value) => shown(reply, value),
+            TaskInput::Many(values) => shown_all(reply, values),
         }
         reply.text(&task.namespace);
     }
@@ -451,5 +511,4 @@ fn describe_plan(plan: lge_core::plan::Plan<Value>) -> Reply {
         });
         reply.value(packet);
     }
-    reply
 }

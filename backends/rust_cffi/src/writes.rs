@@ -5,24 +5,38 @@ use crate::reader::{Read, Reader};
 use crate::versions;
 use lge_core::batch::Batch;
 use lge_core::names::{ChannelId, NodeId};
+use lge_core::plan::Superstep;
 use lge_core::program::{LabelKind, Target};
 use lge_core::run::{ChannelRef, NodeRef};
 use lge_core::task_path::{PathKey, TaskPath};
 use lge_core::versions::Version;
 
+/// A commit, and the superstep to plan after it.
+pub(crate) struct Commit<'p, 'm, V> {
+    pub(crate) batch: Batch<'p, V>,
+    pub(crate) version: Option<Version>,
+    pub(crate) next: Option<Superstep<'m>>,
+}
+
 /// Paths within paths, at most: LangGraph's are as deep as its calls.
 const DEEPEST_PATH: usize = 64;
 
 impl Program {
-    /// Reads a commit message: `[tasks, version]`. `take` makes a value of a handle.
-    pub(crate) fn read_commit<V>(
+    /// Reads a commit message: `[tasks, version]`, and the superstep to plan after it if there is a third
+    /// field. `take` makes a value of a handle.
+    pub(crate) fn read_commit<'m, V>(
         &self,
-        message: &[u8],
+        message: &'m [u8],
         take: &mut (impl FnMut(u64) -> V + ?Sized),
-    ) -> Read<(Batch<'_, V>, Option<Version>)> {
+    ) -> Read<Commit<'_, 'm, V>> {
         let mut reader = Reader::of("commit", message);
         let mut batch = Batch::new(&self.core);
-        reader.fields(2, "a commit")?;
+        let before = reader.clone();
+        let plans = match reader.array("a commit")? {
+            2 => false,
+            3 => true,
+            _ => return Err(before.expected("a commit of 2 or 3 fields")),
+        };
         for _ in 0..reader.array("tasks")? {
             reader.fields(4, "a task's writes")?;
             self.read_task(&mut reader, &mut batch)?;
@@ -33,8 +47,18 @@ impl Program {
         } else {
             Some(versions::read(&mut reader)?)
         };
+        let next = if plans {
+            reader.fields(3, "the superstep to plan")?;
+            Some(read_superstep(&mut reader)?)
+        } else {
+            None
+        };
         reader.end()?;
-        Ok((batch, version))
+        Ok(Commit {
+            batch,
+            version,
+            next,
+        })
     }
 
     /// Path, node and triggers.
@@ -168,6 +192,15 @@ impl Program {
         self.read_writes(reader, &mut batch, take)?;
         Ok(Some(batch))
     }
+}
+
+/// Step, checkpoint id and namespace.
+pub(crate) fn read_superstep<'a>(reader: &mut Reader<'a>) -> Read<Superstep<'a>> {
+    Ok(Superstep {
+        step: reader.number("a step")?,
+        checkpoint_id: reader.text("a checkpoint's id")?,
+        namespace: reader.text("a namespace")?,
+    })
 }
 
 /// `[handle, name]`; the name is nil for a value without one.

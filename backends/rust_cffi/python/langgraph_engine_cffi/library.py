@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+from ctypes import PYFUNCTYPE, c_char_p, c_int32, c_size_t, c_uint64, c_void_p
 from typing import TYPE_CHECKING, Any, Final
 
 import ormsgpack
@@ -17,11 +18,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ABI_VERSION",
+    "ASK",
     "DONE",
-    "ERROR",
-    "MESSAGE",
     "REFUSED",
+    "TELL",
+    "Slot",
     "abi_version",
+    "address",
     "call",
     "capabilities",
     "check",
@@ -34,6 +37,9 @@ __all__ = [
     "inject_panic",
     "lib",
     "pack",
+    "quick",
+    "slot",
+    "spare",
 ]
 
 # maturin writes the module when it builds the wheel.
@@ -88,20 +94,68 @@ def generation() -> int:
     return _generation
 
 
-MESSAGE: Final = ffi.typeof("lge_message *")
-ERROR: Final = ffi.typeof("lge_error *")
 _new, _buffer, _unpack = ffi.new, ffi.buffer, ormsgpack.unpackb
+_MESSAGE, _ERROR, _RUN = (ffi.typeof(f"{name} *") for name in ("lge_message", "lge_error", "lge_run"))
 _KEYS_ARE_NUMBERS = ormsgpack.OPT_NON_STR_KEYS
 
 pack = ormsgpack.packb
 """Writes a message to the library."""
-free_message = lib.lge_message_free
+
+
+def address(pointer: Any) -> int:
+    """Where a pointer of cffi's points to."""
+    return int(ffi.cast("uintptr_t", pointer))
+
+
+def quick(name: str, *arguments: Any, gives: Any = c_int32) -> Callable[..., Any]:
+    """A function of the library's, called without letting go of the GIL.
+
+    cffi lets go of it in every call. Getting it back takes longer than these calls do where another thread
+    computes, and each time one more thread of a pool is woken up. The library calls nobody, so nobody waits for
+    the GIL inside it.
+
+    Args:
+        name: The function.
+        arguments: The ctypes types of its arguments; pointers are addresses.
+        gives: The ctypes type of what it returns.
+    """
+    return PYFUNCTYPE(gives, *arguments)(address(ffi.addressof(lib, name)))
+
+
+ASK: Final = (c_uint64, c_void_p, c_void_p)
+"""The arguments of a run's calls that take no message: the run, a message and an error to fill."""
+TELL: Final = (c_uint64, c_char_p, c_size_t, c_void_p, c_void_p)
+"""The arguments of those that take a message: the run, the message, its length, and as for ``ASK``."""
+free_message = quick("lge_message_free", c_void_p, gives=None)
 """Frees a message of the library's."""
+
+
+class Slot:
+    """What one call fills: a message, an error and a run's number, and their addresses."""
+
+    __slots__ = ("error", "error_at", "number", "number_at", "reply", "reply_at")
+
+    def __init__(self) -> None:
+        self.reply, self.error, self.number = _new(_MESSAGE), _new(_ERROR), _new(_RUN)
+        self.reply_at, self.error_at = address(self.reply), address(self.error)
+        self.number_at = address(self.number)
+
+
+spare: list[Slot] = []
+"""Slots no call uses; whoever is done with one appends it, its message and error freed."""
+
+
+def slot() -> Slot:
+    """A slot for one call."""
+    try:
+        return spare.pop()
+    except IndexError:
+        return Slot()
 
 
 def call(function: Callable[..., int], *arguments: Any) -> tuple[int, Any, Any]:
     """Call a function that replies with a message: gives status, reply and error."""
-    reply, error = _new(MESSAGE), _new(ERROR)
+    reply, error = _new(_MESSAGE), _new(_ERROR)
     return function(*arguments, reply, error), reply, error
 
 
@@ -129,7 +183,7 @@ def capabilities() -> dict[str, Any]:
     if status != DONE:
         raise failure(error)
     said: dict[str, Any] = contents(reply)
-    free_message(reply)
+    lib.lge_message_free(reply)
     return said
 
 

@@ -99,9 +99,19 @@ class Outgoing:
             self._values.forget(self.lent)
             raise
 
-    def commit(self, writes: Iterable[TaskWrites], version: Version | None) -> bytes:
-        """A ``commit`` message."""
-        return self.pack(lambda outgoing, tasks: (outgoing.tasks(tasks), version), writes)
+    def commit(
+        self,
+        writes: Iterable[TaskWrites],
+        version: Version | None,
+        following: tuple[int, str, str] | None,
+    ) -> bytes:
+        """A ``commit`` message; ``following`` is the superstep to plan: step, checkpoint id, namespace."""
+        try:
+            tasks = self.tasks(writes)
+            return pack((tasks, version) if following is None else (tasks, version, following))
+        except BaseException:
+            self._values.forget(self.lent)
+            raise
 
     def _lend(self, value: Any) -> int:
         return self._values.lend(value, self.lent)

@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import weakref
+from ctypes import c_char_p, c_size_t, c_uint64, c_void_p
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from langgraph_engine.errors import ProtocolError
 from langgraph_engine.protocol import PULL
 from langgraph_engine_cffi import library
-from langgraph_engine_cffi.library import call, contents, failure, ffi, free_message, lib, pack
+from langgraph_engine_cffi.library import (
+    call,
+    contents,
+    failure,
+    ffi,
+    free_message,
+    lib,
+    pack,
+    quick,
+    slot,
+    spare,
+)
 from langgraph_engine_cffi.messages import Outgoing, graph_message
 from langgraph_engine_cffi.run import CffiRun
-from langgraph_engine_cffi.values import HOST, Values
+from langgraph_engine_cffi.values import HOST_AT, Values
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,6 +33,10 @@ if TYPE_CHECKING:
 
 __all__ = ["CffiProgram", "Channel", "Node", "Question"]
 
+_FROM_NOTHING = pack(None)
+_restore = quick(
+    "lge_run_restore", c_uint64, c_void_p, c_char_p, c_size_t, c_void_p, c_void_p, c_void_p
+)
 _NEEDED = {"binary_operator": ("fold", "initial"), "custom": ("custom",)}
 
 
@@ -121,7 +137,7 @@ class CffiProgram:
         if status != library.DONE:
             raise failure(error)
         said = contents(reply)
-        free_message(reply)
+        lib.lge_message_free(reply)
         self.number = number[0]
         self._generation = library.generation()
         weakref.finalize(self, lib.lge_program_free, self.number).atexit = False
@@ -132,17 +148,27 @@ class CffiProgram:
         if self._generation != library.generation():
             self._compile()  # a forked process has none of its parent's programs
         values = Values()
-        message = pack(Outgoing(self, values).state(checkpoint) if checkpoint else None)
-        number = ffi.new("lge_run *")
-        status, reply, error = call(
-            lib.lge_run_restore, self.number, HOST, message, len(message), number
+        message = _FROM_NOTHING
+        if checkpoint:
+            message = pack(Outgoing(self, values).state(checkpoint))
+        filled = slot()
+        status = _restore(
+            self.number,
+            HOST_AT,
+            message,
+            len(message),
+            filled.number_at,
+            filled.reply_at,
+            filled.error_at,
         )
         if status < library.DONE:
-            raise failure(error)
-        run = CffiRun(self, number[0], values)
-        questions = contents(reply) or ()
-        asked = [self.question(question, values) for question in questions]
-        free_message(reply)
+            raise failure(filled.error)
+        run = CffiRun(self, filled.number[0], values)
+        asked = []
+        if status != library.DONE:
+            asked = [self.question(question, values) for question in contents(filled.reply)]
+        free_message(filled.reply_at)
+        spare.append(filled)
         if asked:
             run.prepare(asked)
         return run

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from ctypes import c_uint64
 from typing import TYPE_CHECKING, Any
 
 from langgraph_engine.protocol import PUSH, Committed, Plan
 from langgraph_engine_cffi.library import (
+    ASK,
     DONE,
-    ERROR,
-    MESSAGE,
     REFUSED,
-    call,
+    TELL,
     contents,
     failure,
-    ffi,
     free_message,
-    lib,
     pack,
+    quick,
+    slot,
+    spare,
 )
 from langgraph_engine_cffi.messages import Outgoing, plain_version, saved_value
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
 
     from langgraph_engine.protocol import TaskPath, TaskWrites, Version, Write
+    from langgraph_engine_cffi.library import Slot
     from langgraph_engine_cffi.messages import Answer
     from langgraph_engine_cffi.program import CffiProgram, Question
     from langgraph_engine_cffi.values import Values
@@ -31,7 +33,15 @@ if TYPE_CHECKING:
 __all__ = ["CffiRun", "CffiTask"]
 
 _PUSHED = (PUSH,)
-new = ffi.new
+_plan, _push, _commit, _answer, _read, _state, _checkpoint, _see, _unseen = (
+    quick(f"lge_run_{name}", *TELL)
+    for name in "plan push commit answer read state checkpoint see unseen".split()
+)
+_max_version, _abort, _released = (
+    quick(f"lge_run_{name}", *ASK) for name in ("max_version", "abort", "released")
+)
+_free = quick("lge_run_free", c_uint64, gives=None)
+_NO_ANSWERS = pack(())
 
 
 class CffiTask:
@@ -69,7 +79,7 @@ class CffiRun:
         self._number = number
         self._values = values
 
-    def __del__(self, free: Callable[[int], None] = lib.lge_run_free) -> None:
+    def __del__(self, free: Callable[[int], None] = _free) -> None:
         free(self._number)
         self._values.clear()
 
@@ -80,12 +90,15 @@ class CffiRun:
     ) -> Plan:
         """Say which tasks make up the next superstep."""
         known = None if updated is None else [*updated]
-
-        def again(outgoing: Outgoing, answers: list[Answer]) -> Any:
-            return step, checkpoint_id, namespace, known, outgoing.answers(answers)
-
         message = pack((step, checkpoint_id, namespace, known, ()))
-        plan: Plan = self._look(lib.lge_run_plan, message, (), again, self._read_plan)
+        asks, said = self._send(_plan, message, (), self._read_plan)
+        if asks:
+
+            def again(outgoing: Outgoing, answers: list[Answer]) -> Any:
+                return step, checkpoint_id, namespace, known, outgoing.answers(answers)
+
+            said = self._answer(said, _plan, again, self._read_plan)
+        plan: Plan = said
         return plan
 
     def push(
@@ -99,24 +112,42 @@ class CffiRun:
     ) -> CffiTask:
         """Make a task a running task asks for."""
         message = (name, [*parts], step, checkpoint_id, namespace)
-        task_id, own_namespace = self._tell(lib.lge_run_push, message)
+        task_id, own_namespace = self._tell(_push, message)
         return CffiTask(task_id, name, path, _PUSHED, None, own_namespace)
 
     def commit(self, writes: Sequence[TaskWrites], version: Version | None) -> Committed:
         """Apply one superstep's writes and say which channels changed."""
+        return self._commit(writes, version, None)[0]
+
+    def commit_and_plan(
+        self,
+        writes: Sequence[TaskWrites],
+        version: Version | None,
+        step: int,
+        checkpoint_id: str,
+        namespace: str,
+    ) -> tuple[Committed, Plan | None]:
+        """``commit``, then ``plan`` with what it updated, unless that takes a question."""
+        return self._commit(writes, version, (step, checkpoint_id, namespace))
+
+    def _commit(
+        self,
+        writes: Sequence[TaskWrites],
+        version: Version | None,
+        following: tuple[int, str, str] | None,
+    ) -> tuple[Committed, Plan | None]:
         outgoing = Outgoing(self._program, self._values)
-        message = outgoing.commit(writes, None if version is None else plain_version(version))
-        asked, said = self._send(lib.lge_run_commit, message, outgoing.lent)
-        while asked:
-            asked, said = self._go_on(said)
-        updated, unknown, released = said
-        names = self._program.channel_names
-        committed = Committed(
-            {names[channel] for channel in updated},
-            [(writes[task][1], writes[task][0], name) for task, name in unknown],
-        )
+        if version is not None:
+            version = plain_version(version)
+        message = outgoing.commit(writes, version, following)
+        asks, said = self._send(_commit, message, outgoing.lent, self._read_commit)
+        while asks:
+            asks, said = self._go_on(said)
+        updated, unknown, released, plan = said
         self._values.forget(released)
-        return committed
+        if unknown:
+            unknown = [(writes[task][1], writes[task][0], name) for task, name in unknown]
+        return Committed(updated, unknown), plan
 
     def read(self, keys: str | Sequence[str], writes: Iterable[Write] | None = None) -> Any:
         """Read channels; with ``writes``, as if one task's writes had been committed."""
@@ -128,34 +159,41 @@ class CffiRun:
             own = None if written is None else outgoing.writes(written)
             return names, own, outgoing.answers(answers)
 
-        outgoing = Outgoing(self._program, self._values)
-        message = outgoing.pack(again, [])
-        found = self._look(lib.lge_run_read, message, outgoing.lent, again, self._read_channels)
+        if written is None:
+            asks, found = self._send(_read, pack((names, None, ())), (), self._read_channels)
+        else:
+            outgoing = Outgoing(self._program, self._values)
+            message = outgoing.pack(again, [])
+            asks, found = self._send(_read, message, outgoing.lent, self._read_channels)
+        if asks:
+            found = self._answer(found, _read, again, self._read_channels)
         return next(iter(found.values()), None) if one else found
 
     def state(self, name: str) -> Any:
         """One channel's checkpoint value, or ``missing``."""
-        return self._tell(lib.lge_run_state, name, lambda said: self._read_state(name, said))
+        return self._tell(_state, name, lambda said: self._read_state(name, said))
 
     def max_version(self) -> Version | None:
         """The highest channel version, or None if no channel was ever written."""
-        version: Version | None = self._ask(lib.lge_run_max_version)
+        version: Version | None = self._ask(_max_version)
         return version
 
     def see(self, name: str) -> None:
         """Mark ``name`` as having seen every channel at its present version."""
-        self._tell(lib.lge_run_see, name)
+        self._tell(_see, name)
 
     def unseen(self, name: str) -> bool:
         """Whether any channel is newer than ``name`` has seen."""
-        return bool(self._tell(lib.lge_run_unseen, name))
+        return bool(self._tell(_unseen, name))
 
     def checkpoint(
         self, checkpoint_id: str, timestamp: str, updated: Collection[str] | None
     ) -> dict[str, Any]:
         """Build LangGraph's checkpoint of the present state."""
         changed = None if updated is None else sorted(updated)
-        state = self._look(lib.lge_run_checkpoint, pack(()), (), Outgoing.answers, self._read_marks)
+        asks, state = self._send(_checkpoint, _NO_ANSWERS, (), self._read_marks)
+        if asks:
+            state = self._answer(state, _checkpoint, Outgoing.answers, self._read_marks)
         return {
             "v": state["v"],
             "ts": timestamp,
@@ -173,24 +211,23 @@ class CffiRun:
         answers = [self._program.answer(question) for question in questions]
         outgoing = Outgoing(self._program, self._values)
         message = outgoing.pack(Outgoing.answers, answers)
-        self._send(lib.lge_run_answer, message, outgoing.lent)
+        self._send(_answer, message, outgoing.lent)
 
-    def _look(
+    def _answer(
         self,
+        question: Question,
         function: Callable[..., int],
-        message: bytes,
-        lent: Sequence[int],
         again: Callable[[Outgoing, list[Answer]], Any],
         read: Callable[[Any], Any],
     ) -> Any:
-        """Make a call that changes nothing; ``again`` is its message with answers added."""
-        asked, said = self._send(function, message, lent, read)
+        """Go on with a call that changes nothing; ``again`` is its message with answers added."""
+        asks, said = True, question
         answers: list[Answer] = []
-        while asked:
+        while asks:
             answers.append(self._program.answer(said))
             outgoing = Outgoing(self._program, self._values)
             message = outgoing.pack(again, answers)
-            asked, said = self._send(function, message, outgoing.lent, read)
+            asks, said = self._send(function, message, outgoing.lent, read)
         return said
 
     def _go_on(self, question: Question) -> tuple[bool, Any]:
@@ -198,17 +235,18 @@ class CffiRun:
         try:
             answer = self._program.answer(question)
         except BaseException:
-            self._ask(lib.lge_run_abort)
-            self._values.forget(self._ask(lib.lge_run_released))
+            self._ask(_abort)
+            self._values.forget(self._ask(_released))
             raise
         outgoing = Outgoing(self._program, self._values)
         message = outgoing.pack(Outgoing.answer, answer)
-        return self._send(lib.lge_run_answer, message, outgoing.lent)
+        return self._send(_answer, message, outgoing.lent, self._read_commit)
 
     def _ask(self, function: Callable[..., int]) -> Any:
         """Make a call that has no message."""
-        status, reply, error = call(function, self._number)
-        return self._finish(status, reply, error, (), None)[1]
+        filled = slot()
+        status = function(self._number, filled.reply_at, filled.error_at)
+        return self._finish(status, filled, (), None)[1]
 
     def _tell(
         self, function: Callable[..., int], message: Any, read: Callable[[Any], Any] | None = None
@@ -224,48 +262,61 @@ class CffiRun:
         read: Callable[[Any], Any] | None = None,
     ) -> tuple[bool, Any]:
         """Make a call: gives whether the library asks, and its question or what ``read`` made."""
-        reply, error = new(MESSAGE), new(ERROR)
-        status = function(self._number, message, len(message), reply, error)
-        return self._finish(status, reply, error, lent, read)
+        filled = slot()
+        status = function(
+            self._number, message, len(message), filled.reply_at, filled.error_at
+        )
+        return self._finish(status, filled, lent, read)
 
     def _finish(
         self,
         status: int,
-        reply: Any,
-        error: Any,
+        filled: Slot,
         lent: Sequence[int],
         read: Callable[[Any], Any] | None,
     ) -> tuple[bool, Any]:
         if status < DONE:
-            raise self._failure(status, error, lent)
+            raise self._failure(status, filled.error, lent)
         try:
-            said = contents(reply)
+            said = contents(filled.reply)
             if status != DONE:
                 return True, self._program.question(said, self._values)
             return False, said if read is None else read(said)
         finally:
-            free_message(reply)
+            free_message(filled.reply_at)
+            spare.append(filled)
 
     def _failure(self, status: int, error: Any, lent: Sequence[int]) -> Exception:
         """The exception for a call that failed. The values only its message had are let go."""
         failed = failure(error, self._values.of)
-        self._values.forget(lent if status == REFUSED else self._ask(lib.lge_run_released))
+        self._values.forget(lent if status == REFUSED else self._ask(_released))
         return failed
 
     # --- what replies say; a handle's value is looked up before the reply is freed
 
+    def _read_commit(self, said: Any) -> tuple[set[str], Any, Any, Plan | None]:
+        names = self._program.channel_names
+        updated = {names[channel] for channel in said[0]}
+        plan = said[3] if len(said) == 4 else None
+        return updated, said[1], said[2], None if plan is None else self._read_plan(plan)
+
     def _read_plan(self, said: Any) -> Plan:
-        nodes, value_of = self._program.node_list, self._values.of
-        tasks = []
-        for task_id, number, packet, given, namespace in said[0]:
-            node = nodes[number]
-            if packet is not None:
-                path, triggers = (PUSH, packet, False), _PUSHED
-            else:
+        planned, ignored = said
+        value_of = self._values.of
+        if planned:
+            nodes, channels = self._program.node_list, self._read_channels
+            tasks = []
+            for task_id, number, packet, given, namespace in planned:
+                node = nodes[number]
+                read = channels(given) if type(given) is dict else self._shown(given)
                 path, triggers = node.path, node.triggers
-            read = self._read_channels(given) if isinstance(given, dict) else self._shown(given)
-            tasks.append(CffiTask(task_id, node.name, path, triggers, read, namespace))
-        return Plan(tasks, [(reason, value_of(packet)) for reason, packet in said[1]])
+                if packet is not None:
+                    path, triggers = (PUSH, packet, False), _PUSHED
+                tasks.append(CffiTask(task_id, node.name, path, triggers, read, namespace))
+            planned = tasks
+        if ignored:
+            ignored = [(reason, value_of(packet)) for reason, packet in ignored]
+        return Plan(planned, ignored)
 
     def _read_channels(self, said: Any) -> dict[str, Any]:
         names, value_of, shown = self._program.channel_names, self._values.of, self._shown

@@ -5,15 +5,16 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING, Any
 
-from langgraph_engine_cffi.library import ffi
+from langgraph_engine_cffi.library import address, ffi
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["HOST", "Values"]
+__all__ = ["HOST_AT", "Values"]
 
 HOST = ffi.new("lge_host *")
 """The ``lge_host`` of every run: one that is never called."""
+HOST_AT = address(HOST)
 
 
 class Values:
