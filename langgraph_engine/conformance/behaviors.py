@@ -14,13 +14,20 @@ from langgraph_engine import execute, protocol
 __all__ = ["behaviors", "behaviors_of", "unproven", "unquotable"]
 
 _HEADING = "Behavior:"
+_CONTRACTS = (
+    protocol.Engine,
+    protocol.Program,
+    protocol.Run,
+    protocol.PlanningRun,
+    execute.Execution,
+)
 
 
 def behaviors() -> list[str]:
     """Every bullet of the protocol, in the order they stand there."""
     return [
         bullet
-        for contract in (protocol.Engine, protocol.Program, protocol.Run, execute.Execution)
+        for contract in _CONTRACTS
         for bullet in behaviors_of(contract)
     ]
 

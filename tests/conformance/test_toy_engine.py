@@ -12,7 +12,11 @@ def test_it_passes_with_gaps(run_suite, scenarios):
     outcome = run_suite("--engine", "toy_engine_with_gaps:ToyEngine")
     assert outcome.code == 0, outcome.output
     undeclared = {f"channel:{kind}" for kind in CHANNEL_KINDS} - ToyEngine.capabilities
-    assert set(outcome.report["gaps"]) == undeclared | {"registered", "execute"}
+    assert set(outcome.report["gaps"]) == undeclared | {
+        "registered",
+        "commit_and_plan",
+        "execute",
+    }
     assert outcome.report["failures"] == []
     for capability in undeclared:
         # Every scenario and property that needs it is there by name.

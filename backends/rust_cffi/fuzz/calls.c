@@ -167,16 +167,29 @@ static void check_released(struct owner *owner, msgpack_object handles)
                       item(handles, at).via.u64);
 }
 
-/* A commit's reply has a third field for a host that is told. The answers to a restore end with nil. */
+static void check_plan(struct owner *owner, msgpack_object plan)
+{
+    msgpack_object tasks = item(plan, 0);
+    for (size_t at = 0; at < tasks.via.array.size; at++)
+        check_lent(owner, item(item(tasks, at), 3));
+}
+
+/* A commit's reply has a third field for a host that is told, and a fourth if the message asked for a plan. The
+ * answers to a restore end with nil. */
 static void check_committed(struct owner *owner, msgpack_object reply)
 {
     if (reply.type == MSGPACK_OBJECT_NIL)
         return;
+    uint32_t fields = reply.via.array.size;
     if (item(reply, 1).type != MSGPACK_OBJECT_ARRAY ||
-        reply.via.array.size != 2 + (uint32_t)owner->is_told)
-        violation("a commit's reply has %u fields", reply.via.array.size);
+        (fields != 2 + (uint32_t)owner->is_told && fields != 4))
+        violation("a commit's reply has %u fields", fields);
     if (owner->is_told)
         check_released(owner, item(reply, 2));
+    else if (fields == 4 && item(reply, 2).type != MSGPACK_OBJECT_NIL)
+        violation("a host that is called is also told");
+    if (fields == 4 && item(reply, 3).type != MSGPACK_OBJECT_NIL)
+        check_plan(owner, item(reply, 3));
 }
 
 /* The handles of a reply; each message has them elsewhere. */
@@ -200,9 +213,7 @@ static void check_reply(struct owner *owner, enum call call, int32_t status, msg
         for (size_t at = 0; at < values.via.array.size; at++)
             check_lent(owner, item(item(values, at), 1));
     } else if (call == CALL_PLAN) {
-        msgpack_object tasks = item(reply, 0);
-        for (size_t at = 0; at < tasks.via.array.size; at++)
-            check_lent(owner, item(item(tasks, at), 3));
+        check_plan(owner, reply);
     }
 }
 

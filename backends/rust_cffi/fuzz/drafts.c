@@ -542,8 +542,9 @@ static void task(struct draft *draft, struct random *random, const struct graph 
 void draft_commit(struct draft *draft, struct random *random, const struct graph *graph)
 {
     size_t count = random_below(random, 4);
+    bool plans = random_chance(random, 40);
 
-    array(draft, 2);
+    array(draft, plans ? 3 : 2);
     array(draft, count);
     for (size_t at = 0; at < count; at++)
         task(draft, random, graph);
@@ -551,6 +552,10 @@ void draft_commit(struct draft *draft, struct random *random, const struct graph
         nil(draft);
     else
         version(draft, random);
+    if (plans) {
+        array(draft, 3);
+        superstep(draft, random);
+    }
 }
 
 void draft_read(struct draft *draft, struct random *random, const struct graph *graph)

@@ -270,7 +270,8 @@ int32_t lge_run_push(lge_run run,
                      struct lge_error *error);
 
 // Applies one superstep's writes and says which channels changed: message `commit`. With `LGE_ASK` the
-// host goes on with `lge_run_answer`, or gives up with `lge_run_abort`.
+// host goes on with `lge_run_answer`, or gives up with `lge_run_abort`. The message may name the superstep
+// that comes next: then the reply has its plan, unless planning it takes a question or fails.
 //
 // Fails, and leaves the run as it was, with `LGE_ERROR_LAST_VALUE_MANY`,
 // `LGE_ERROR_EPHEMERAL_VALUE_MANY`, `LGE_ERROR_UNTRACKED_VALUE_MANY`, `LGE_ERROR_BARRIER_NAME`,

@@ -20,6 +20,7 @@ from langgraph_engine.protocol import (
     PULL,
     PUSH,
     ChannelSpec,
+    CommitRejected,
     Engine,
     GraphSpec,
     NodeSpec,
@@ -31,7 +32,7 @@ from langgraph_engine.protocol import (
 pytestmark = pytest.mark.level("protocol")
 
 CHECKPOINT_ID = "1f0c1b5e-0000-6000-8000-000000000001"
-OPTIONAL = {"codec", "savers", "execute"}
+OPTIONAL = {"codec", "savers", "commit_and_plan", "execute"}
 
 
 class Missing:
@@ -251,6 +252,84 @@ def test_commit_lets_a_reducers_exception_through_untouched(engine: Engine) -> N
     with pytest.raises(Mine):
         run.read("x", [("x", 1)])
     assert run.read("x") == 0
+
+
+def _folded(base: Any, values: Any) -> Any:
+    return sum(values, 0 if base is MISSING else base)
+
+
+def _both(engine: Engine, spec: GraphSpec, *writes: tuple[str, Any]) -> tuple[Any, Run]:
+    """A run whose next superstep is planned with its commit, and one that is asked afterwards."""
+    run, other = (engine.compile(spec).restore(None) for _ in range(2))
+    done = [TaskWrites((PULL, "__input__"), "__input__", writes, ())]
+    planning: Any = run
+    return planning.commit_and_plan(done, None, 1, CHECKPOINT_ID, "outer:1"), other
+
+
+@pytest.mark.behavior(
+    "commit_and_plan: It commits as commit does, and fails as it does.",
+    "commit_and_plan: The plan is the one that plan would give afterwards.",
+)
+@pytest.mark.needs(
+    "commit_and_plan", "channel:last_value", "channel:binary_operator", "channel:tasks"
+)
+@pytest.mark.parametrize(
+    "writes",
+    [
+        (),
+        (("x", 1),),
+        (("x", 1), ("sum", 2), ("nowhere", 3)),
+        (("__pregel_tasks", [Packet("a", 1), Packet("c", 2), "no packet"]), ("sum", 1)),
+    ],
+    ids=["nothing", "one", "several", "packets"],
+)
+def test_a_superstep_is_planned_with_the_commit_before_it(engine: Engine, writes: Any) -> None:
+    total = ChannelSpec("sum", "binary_operator", fold=_folded, initial=int)
+    spec = graph(
+        last_value("x"),
+        total,
+        ChannelSpec("__pregel_tasks", "tasks"),
+        nodes=[node("a", "x"), NodeSpec("b", ("sum", "x"), ("x", "sum"))],
+    )
+    (committed, plan), other = _both(engine, spec, *writes)
+    told = other.commit([TaskWrites((PULL, "__input__"), "__input__", writes, ())], None)
+    tasks, ignored = other.plan(1, CHECKPOINT_ID, "outer:1", told.updated)
+    assert (committed.updated, [*committed.unknown]) == (told.updated, [*told.unknown])
+    assert plan is not None
+    assert [*plan.ignored] == [*ignored]
+
+    def seen(task: Task) -> Any:
+        return task.id, task.name, task.path, task.triggers, task.input, task.namespace
+
+    assert [seen(task) for task in plan.tasks] == [seen(task) for task in tasks]
+
+    run = started(engine, spec, ("x", 1))
+    before = run.checkpoint(CHECKPOINT_ID, "", None)
+    planning: Any = run
+    with pytest.raises(CommitRejected):
+        planning.commit_and_plan([TaskWrites((), "n", [("x", 2), ("x", 3)], ())], 2, 1, "00", "")
+    assert run.checkpoint(CHECKPOINT_ID, "", None) == before
+
+
+@pytest.mark.behavior(
+    "commit_and_plan: None stands for a plan that takes a call of the user's, or fails: plan is to be called."
+)
+@pytest.mark.needs("commit_and_plan", "channel:custom", "channel:last_value")
+def test_a_superstep_that_takes_a_call_is_planned_when_asked_for(engine: Engine) -> None:
+    spec = graph(
+        ChannelSpec("c", "custom", custom=Counter()),
+        nodes=[node("a", "c")],
+        missing=upstream.MISSING,
+    )
+    (committed, plan), _ = _both(engine, spec, ("c", 2))
+    assert committed.updated == {"c"}
+    if plan is not None:
+        assert [task.input for task in plan.tasks] == [2]
+
+    run: Any = engine.compile(graph(last_value("x"), nodes=[node("a", "x")])).restore(None)
+    done = [TaskWrites((PULL, "__input__"), "__input__", [("x", 1)], ())]
+    committed, plan = run.commit_and_plan(done, None, 1, "no id", "")
+    assert (committed.updated, plan, run.read("x")) == ({"x"}, None, 1)
 
 
 @pytest.mark.behavior("state: A custom channel gives the live channel object.")
