@@ -13,12 +13,12 @@ A stop always says where the run is now, and ``kind`` says what the facade has t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from langgraph_engine.protocol import Program, Run, Task
+    from langgraph_engine.protocol import Plan, Program, Run, Task
 
 __all__ = [
     "AWAIT",
@@ -38,6 +38,7 @@ __all__ = [
     "Stop",
     "Streamed",
     "WriteStep",
+    "written",
 ]
 
 PLANNED: Final = 0
@@ -118,6 +119,37 @@ class WriteStep(NamedTuple):
     keys: frozenset[str] | None
 
 
+def written(
+    steps: Sequence[WriteStep], value: Any, passthrough: Any, skip_write: Any
+) -> list[tuple[str, Any]]:
+    """What a channel writer writes of what a node returned.
+
+    Args:
+        steps: The writer's entries.
+        value: What the node, or the writer before, returned.
+        passthrough, skip_write: LangGraph's two special values.
+    """
+    writes: list[tuple[str, Any]] = []
+    for mapper, channel, fixed, skips, keys in steps:
+        given = value if fixed is passthrough else fixed
+        if channel is None:
+            if type(given) is dict:
+                if skips:
+                    continue
+                if keys is not None:
+                    writes += [item for item in given.items() if item[0] in keys]
+                    continue
+            if pairs := mapper(given):  # type: ignore[misc]  # without channel there is a mapper
+                writes.extend(pairs)
+            continue
+        if mapper is not None:
+            given = mapper(given)
+        if given is skip_write or (skips and given is None):
+            continue
+        writes.append((channel, given))
+    return writes
+
+
 class BranchCall(Protocol):
     """A conditional edge.
 
@@ -196,7 +228,7 @@ class Host:
 
 
 class Place(Protocol):
-    """What an execution needs to know of the run it is part of. It is read, never changed.
+    """What an execution needs to know of the run it is part of. Only ``planned`` is changed.
 
     Attributes:
         stop: The number of the superstep the run may not reach.
@@ -208,6 +240,7 @@ class Place(Protocol):
         saver: Has ``get_next_version(current, None)``, if the run's last state is saved; or None.
         streamed: The chunks the run streams; None if nobody takes any.
         calls: Not None once the running task asked how to start others.
+        planned: The superstep ``go`` starts with, if ``commit_and_plan`` planned it. Whoever uses it sets it to None.
     """
 
     stop: int
@@ -219,6 +252,7 @@ class Place(Protocol):
     saver: Any
     streamed: Streamed | None
     calls: Any
+    planned: Plan | None
 
     def live_task(
         self, task: Task, step: int, checkpoint_id: str, started: float, *, current: bool

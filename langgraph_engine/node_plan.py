@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from langgraph.constants import TAG_HIDDEN
 
 from langgraph_engine import upstream
-from langgraph_engine.execute import NodeCall, WriteStep
+from langgraph_engine.execute import NodeCall, WriteStep, written
 
 if TYPE_CHECKING:
     from langgraph_engine.live_task import LiveTask
@@ -313,25 +313,7 @@ class _Steps:
         return cls(tuple(steps))
 
     def write(self, value: Any, task: LiveTask) -> Any:
-        writes: list[tuple[str, Any]] = []
-        for mapper, channel, fixed, skips, keys in self.steps:
-            given = value if fixed is _PASSTHROUGH else fixed
-            if channel is None:
-                if type(given) is dict:
-                    if skips:
-                        continue
-                    if keys is not None:
-                        writes += [item for item in given.items() if item[0] in keys]
-                        continue
-                if pairs := mapper(given):  # type: ignore[misc]  # without channel there is a mapper
-                    writes.extend(pairs)
-                continue
-            if mapper is not None:
-                given = mapper(given)
-            if given is upstream.SKIP_WRITE or (skips and given is None):
-                continue
-            writes.append((channel, given))
-        task.writes.extend(writes)
+        task.writes.extend(written(self.steps, value, _PASSTHROUGH, upstream.SKIP_WRITE))
         return value
 
 

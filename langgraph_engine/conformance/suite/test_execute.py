@@ -79,6 +79,7 @@ class Place:
     asyncio_task: Any = None
     saver: Any = None
     calls: Any = None
+    planned: Any = None
 
     def __init__(self, stop: int = 100, streamed: Streamed | None = None) -> None:
         self.stop = stop

@@ -140,14 +140,31 @@ class CffiRun:
         if version is not None:
             version = plain_version(version)
         message = outgoing.commit(writes, version, following)
-        asks, said = self._send(_commit, message, outgoing.lent, self._read_commit)
+        (updated, unknown), plan = self._apply(message, outgoing.lent)
+        if unknown:
+            unknown = [(writes[task][1], writes[task][0], name) for task, name in unknown]
+        return Committed(updated, unknown), plan
+
+    def commit_task(
+        self, node: int, writes: Iterable[Write], following: tuple[int, str, str]
+    ) -> tuple[tuple[set[str], Any], Plan | None]:
+        """``commit_and_plan`` for one task of a node's own, by the node's number.
+
+        Gives what was updated, the unknown channels as ``(0, name)``, and the plan.
+        """
+        outgoing = Outgoing(self._program, self._values)
+        message = outgoing.commit_task(node, writes, following)
+        return self._apply(message, outgoing.lent)
+
+    def _apply(
+        self, message: bytes, lent: Sequence[int]
+    ) -> tuple[tuple[set[str], Any], Plan | None]:
+        asks, said = self._send(_commit, message, lent, self._read_commit)
         while asks:
             asks, said = self._go_on(said)
         updated, unknown, released, plan = said
         self._values.forget(released)
-        if unknown:
-            unknown = [(writes[task][1], writes[task][0], name) for task, name in unknown]
-        return Committed(updated, unknown), plan
+        return (updated, unknown), plan
 
     def read(self, keys: str | Sequence[str], writes: Iterable[Write] | None = None) -> Any:
         """Read channels; with ``writes``, as if one task's writes had been committed."""
