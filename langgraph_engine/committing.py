@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from langgraph_engine.protocol import (
-    Committed,
     CommitRejected,
+    Committed,
     Plan,
     PlanningRun,
     Run,
@@ -54,7 +54,10 @@ def commit_and_plan(
     """``commit``, and the next superstep's plan if the engine gave it.
 
     Args:
-        run, channels, writes, version: As for ``commit``.
+        run: The engine's run.
+        channels: The graph's channel prototypes.
+        writes: One entry per task.
+        version: The version for channels that change, as in ``Run.commit``.
         superstep: The next one's number, checkpoint id and namespace, as in ``Run.plan``.
 
     Raises:

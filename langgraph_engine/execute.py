@@ -127,7 +127,8 @@ def written(
     Args:
         steps: The writer's entries.
         value: What the node, or the writer before, returned.
-        passthrough, skip_write: LangGraph's two special values.
+        passthrough: Stands in an entry for what the node returned.
+        skip_write: What a mapper gives if nothing is written.
     """
     writes: list[tuple[str, Any]] = []
     for mapper, channel, fixed, skips, keys in steps:

@@ -25,11 +25,7 @@ _CONTRACTS = (
 
 def behaviors() -> list[str]:
     """Every bullet of the protocol, in the order they stand there."""
-    return [
-        bullet
-        for contract in _CONTRACTS
-        for bullet in behaviors_of(contract)
-    ]
+    return [bullet for contract in _CONTRACTS for bullet in behaviors_of(contract)]
 
 
 def behaviors_of(contract: type) -> list[str]:

@@ -95,7 +95,9 @@ def generation() -> int:
 
 
 _new, _buffer, _unpack = ffi.new, ffi.buffer, ormsgpack.unpackb
-_MESSAGE, _ERROR, _RUN = (ffi.typeof(f"{name} *") for name in ("lge_message", "lge_error", "lge_run"))
+_MESSAGE, _ERROR, _RUN = (
+    ffi.typeof(f"{name} *") for name in ("lge_message", "lge_error", "lge_run")
+)
 _KEYS_ARE_NUMBERS = ormsgpack.OPT_NON_STR_KEYS
 
 pack = ormsgpack.packb

@@ -154,14 +154,17 @@ class Outgoing:
 
     def writes(self, writes: Iterable[Write]) -> list[Any]:
         """One task's writes."""
-        plain_channels, lend, lent = self._program.plain_channels, self._values.lend, self.lent
+        plain_channels, values, lent = self._program.plain_channels, self._values, self.lent
         said: list[Any] = []
         for name, value in writes:
             number = plain_channels.get(name)
             if number is None:
                 said.append(self._write(name, value))
-            else:
-                said.append((number, lend(value, lent)))
+                continue
+            handle = values.following()  # as `lend` does, which is most of a write's cost
+            values.held[handle] = value
+            lent.append(handle)
+            said.append((number, handle))
         return said
 
     def _write(self, name: str, value: Any) -> Any:

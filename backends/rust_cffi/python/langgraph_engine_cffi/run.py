@@ -33,13 +33,12 @@ if TYPE_CHECKING:
 __all__ = ["CffiRun", "CffiTask"]
 
 _PUSHED = (PUSH,)
-_plan, _push, _commit, _answer, _read, _state, _checkpoint, _see, _unseen = (
-    quick(f"lge_run_{name}", *TELL)
-    for name in "plan push commit answer read state checkpoint see unseen".split()
-)
-_max_version, _abort, _released = (
-    quick(f"lge_run_{name}", *ASK) for name in ("max_version", "abort", "released")
-)
+_plan, _push = quick("lge_run_plan", *TELL), quick("lge_run_push", *TELL)
+_commit, _answer = quick("lge_run_commit", *TELL), quick("lge_run_answer", *TELL)
+_read, _state = quick("lge_run_read", *TELL), quick("lge_run_state", *TELL)
+_see, _unseen = quick("lge_run_see", *TELL), quick("lge_run_unseen", *TELL)
+_checkpoint, _abort = quick("lge_run_checkpoint", *TELL), quick("lge_run_abort", *ASK)
+_max_version, _released = quick("lge_run_max_version", *ASK), quick("lge_run_released", *ASK)
 _free = quick("lge_run_free", c_uint64, gives=None)
 _NO_ANSWERS = pack(())
 
@@ -280,9 +279,7 @@ class CffiRun:
     ) -> tuple[bool, Any]:
         """Make a call: gives whether the library asks, and its question or what ``read`` made."""
         filled = slot()
-        status = function(
-            self._number, message, len(message), filled.reply_at, filled.error_at
-        )
+        status = function(self._number, message, len(message), filled.reply_at, filled.error_at)
         return self._finish(status, filled, lent, read)
 
     def _finish(

@@ -24,32 +24,34 @@ class Values:
     replies which handles it released, and calls nobody.
 
     Attributes:
+        held: The values, by handle.
+        following: Gives a handle that wasn't given out yet.
         of: Gives the value of a handle.
     """
 
-    __slots__ = ("_held", "_next", "of")
+    __slots__ = ("following", "held", "of")
 
     def __init__(self) -> None:
-        self._held: dict[int, Any] = {}
-        self._next = itertools.count(1).__next__
-        self.of = self._held.__getitem__
+        self.held: dict[int, Any] = {}
+        self.following = itertools.count(1).__next__
+        self.of = self.held.__getitem__
 
     def __len__(self) -> int:
-        return len(self._held)
+        return len(self.held)
 
     def lend(self, value: Any, lent: list[int]) -> int:
         """Give a value a handle, for a message; ``lent`` lists those of one message."""
-        handle = self._next()
-        self._held[handle] = value
+        handle = self.following()
+        self.held[handle] = value
         lent.append(handle)
         return handle
 
     def forget(self, handles: Sequence[int]) -> None:
         """Forget handles: those the library released, or never took as it refused their message."""
         # A value that ends may look at its run: it does so once all are out of the table.
-        ended = [self._held.pop(handle) for handle in handles]
+        ended = [self.held.pop(handle) for handle in handles]
         del ended
 
     def clear(self) -> None:
         """Forget every handle: the run was freed, and has none."""
-        self._held.clear()
+        self.held.clear()
