@@ -75,7 +75,7 @@ class CompiledGraph:
         trigger_to_nodes: Channel name to the nodes it may trigger.
         custom: Names of the ``custom`` channels.
         untracked: Names of the channels that are never saved.
-        executor: Runs simple supersteps, if the engine has the capability ``execute``.
+        executor: Runs simple supersteps; None for a graph that has none.
         plans_ahead: Whether the engine has the capability ``commit_and_plan``, and it is of use.
     """
 
@@ -199,7 +199,7 @@ def _compile(graph: upstream.AnyPregel, engine: Engine) -> CompiledGraph:
         trigger_to_nodes=spec.trigger_to_nodes,
         custom=tuple(c.name for c in spec.channels if c.kind == "custom"),
         untracked=frozenset(k for k, c in channels.items() if isinstance(c, UntrackedValue)),
-        executor=None if deltas else make_executor(engine, program, plans),
+        executor=None if deltas else make_executor(engine, program, channels, plans),
         plans_ahead=not deltas and "commit_and_plan" in engine.capabilities,
     )
 

@@ -1,15 +1,16 @@
-"""What an engine with the capability ``execute`` is given of a graph's nodes. See ``execute``."""
+"""What runs simple supersteps is given of a graph's nodes. See ``execute``."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextvars import copy_context
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from langgraph_engine import upstream
 from langgraph_engine.execute import Executor, Host
+from langgraph_engine.facade_execution import FacadeExecutor
 from langgraph_engine.live_task import LiveConfig
 from langgraph_engine.saving import ID_TAIL, saved_id, ticks
 from langgraph_engine.task_config import note_input_error
@@ -22,12 +23,19 @@ __all__ = ["make_executor"]
 
 
 def make_executor(
-    engine: Engine, program: Program, plans: Mapping[str, NodePlan]
-) -> Executor | None:
-    """Have an engine compile how nodes are called, if it runs supersteps itself."""
-    if "execute" not in engine.capabilities:
-        return None
+    engine: Engine, program: Program, channels: Collection[str], plans: Mapping[str, NodePlan]
+) -> Executor:
+    """Compile how nodes are called: for the engine, if it runs supersteps itself, or for the facade.
+
+    Args:
+        engine: The engine.
+        program: Its program of the graph.
+        channels: The names of the channels that are the engine's.
+        plans: The graph's nodes.
+    """
     calls = {name: call for name, plan in plans.items() if (call := plan.native_call()) is not None}
+    if "execute" not in engine.capabilities:
+        return FacadeExecutor(engine, channels, calls, _host())
     executing: Any = engine
     return executing.executor(program, calls, _host())  # type: ignore[no-any-return]
 

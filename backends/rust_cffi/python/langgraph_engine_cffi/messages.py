@@ -113,16 +113,6 @@ class Outgoing:
             self._values.forget(self.lent)
             raise
 
-    def commit_task(
-        self, node: int, writes: Iterable[Write], following: tuple[int, str, str]
-    ) -> bytes:
-        """A ``commit`` message of one task, triggered by its channels."""
-        try:
-            return pack((((None, node, None, self.writes(writes)),), None, following))
-        except BaseException:
-            self._values.forget(self.lent)
-            raise
-
     def _lend(self, value: Any) -> int:
         return self._values.lend(value, self.lent)
 

@@ -144,17 +144,6 @@ class CffiRun:
             unknown = [(writes[task][1], writes[task][0], name) for task, name in unknown]
         return Committed(updated, unknown), plan
 
-    def commit_task(
-        self, node: int, writes: Iterable[Write], following: tuple[int, str, str]
-    ) -> tuple[tuple[set[str], Any], Plan | None]:
-        """``commit_and_plan`` for one task of a node's own, by the node's number.
-
-        Gives what was updated, the unknown channels as ``(0, name)``, and the plan.
-        """
-        outgoing = Outgoing(self._program, self._values)
-        message = outgoing.commit_task(node, writes, following)
-        return self._apply(message, outgoing.lent)
-
     def _apply(
         self, message: bytes, lent: Sequence[int]
     ) -> tuple[tuple[set[str], Any], Plan | None]:

@@ -1,9 +1,10 @@
-"""Supersteps run here: the loop of ``langgraph_engine.execute``, for as long as they are simple.
+"""Simple supersteps of an engine that doesn't run them itself: the loop of ``execute``, in Python.
 
-A superstep's one task is called, then its writers, and what they wrote is committed; the commit's reply has the
-plan of the next superstep. Whatever isn't simple stops the loop, and the facade goes on from there.
+A superstep's one task is called, then its writers, and what they wrote is committed; then the next. Whatever isn't
+simple stops the loop, and the run goes on the ordinary way from there. Nothing is built on the way that
+nobody looks at, which is why this costs less than the ordinary way.
 
-Reading order: ``StepTask`` (a task under way), ``CffiExecution.go``, then what a task goes through: ``_call``,
+Reading order: ``StepTask`` (a task under way), ``FacadeExecution.go``, then what a task goes through: ``_call``,
 ``_advance``, ``_ask``. Each of those gives None, or a stop's kind and detail if something is to be awaited; ``then``
 of the task says who takes what was awaited.
 """
@@ -14,6 +15,7 @@ import threading
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Final
 
+from langgraph_engine import upstream
 from langgraph_engine.execute import (
     AWAIT,
     CANCELLED_ITSELF,
@@ -21,25 +23,37 @@ from langgraph_engine.execute import (
     FINISHED,
     PLANNED,
     RAISED,
+    STREAMED,
     TURN,
     Stop,
     written,
 )
-from langgraph_engine.protocol import PUSH
+from langgraph_engine.protocol import PUSH, TaskWrites
+from langgraph_engine.streams import update_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
     from contextvars import Context
 
-    from langgraph_engine.execute import BranchCall, Host, NodeCall, Place
-    from langgraph_engine.protocol import Plan, Write
-    from langgraph_engine_cffi.program import CffiProgram
-    from langgraph_engine_cffi.run import CffiRun, CffiTask
+    from langgraph_engine.execute import BranchCall, Host, NodeCall, Place, Streamed
+    from langgraph_engine.protocol import Committed, Engine, Plan, Task, Write
 
-__all__ = ["CffiExecution", "CffiExecutor", "StepTask"]
+__all__ = ["FacadeExecution", "FacadeExecutor", "StepTask"]
 
 _PLAIN = frozenset({dict, list, str, int, type(None)})
 """What a node returns that surely is no runnable."""
+_NOT_CHANNELS = frozenset(
+    {
+        upstream.ERROR,
+        upstream.ERROR_SOURCE_NODE,
+        upstream.INTERRUPT,
+        upstream.NO_WRITES,
+        upstream.PUSH,
+        upstream.RESUME,
+        upstream.RETURN,
+    }
+)
+"""Names a task writes to that say something about the task, not about a channel."""
 _STEPS_WITHOUT_A_TURN: Final = 16
 """How many tasks may end in a thread's event loop before it gets a turn, whether it asks for one or not."""
 _becoming_live = threading.Lock()
@@ -53,44 +67,58 @@ class _Steps(threading.local):
 _steps = _Steps()
 
 
-class CffiExecutor:
-    """See ``langgraph_engine.execute.Executor``."""
+class FacadeExecutor:
+    """See ``execute.Executor``.
 
-    def __init__(self, program: CffiProgram, calls: Mapping[str, NodeCall], host: Host) -> None:
+    Args:
+        engine: The engine.
+        channels: The names of the graph's channels that are the engine's.
+        calls: How nodes are called.
+        host: What calling them needs.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        channels: Collection[str],
+        calls: Mapping[str, NodeCall],
+        host: Host,
+    ) -> None:
         self.host = host
         self.set_config = host.config_variable.set
+        self.plans_ahead = "commit_and_plan" in engine.capabilities
         self.calls = {
             name: call
             for name, call in calls.items()
-            if all(_reads_channels(writer, program) for writer in call.writers)
+            if all(_reads_channels(writer, channels) for writer in call.writers)
         }
-        self.numbers = {name: node.number for name, node in program.nodes.items()}
 
-    def begin(self, run: CffiRun, place: Place) -> CffiExecution:
+    def begin(self, run: Any, place: Place) -> FacadeExecution:
         """Take part in an invocation."""
-        return CffiExecution(self, run, place)
+        return FacadeExecution(self, run, place)
 
 
-def _reads_channels(writer: Any, program: CffiProgram) -> bool:
+def _reads_channels(writer: Any, channels: Collection[str]) -> bool:
     """Whether a writer reads the engine's channels only, and none of the facade's managed values."""
     if isinstance(writer, tuple) or writer.select is None:
         return True
     select = [writer.select] if isinstance(writer.select, str) else writer.select
-    return all(name in program.channels for name in select)
+    return all(name in channels for name in select)
 
 
 class StepTask:
     """A task under way, and the facade's task it becomes if somebody looks at it.
 
     Attributes:
-        task: The task as it was planned, its input coerced.
-        value: What the node was given, then what it or the writer before returned.
+        task: The task as it was planned.
+        given: The node's input.
+        value: The same, then what the node or the writer before returned.
         writes: What it wrote, as long as there is no live task.
         live: The facade's task, if there is one; then its writes count.
         function: What is called for the node; None for a node that hands on what it is given.
         writer: The place of the next writer.
         result: What a coroutine returned in its first step.
-        then: Who takes what was awaited, and what else it is given.
+        then: Who takes what was awaited, and what else it is given; None until the node was called.
         own_cancels: How often a coroutine that raised had cancelled the asyncio task.
     """
 
@@ -100,6 +128,7 @@ class StepTask:
         "awaited",
         "call",
         "function",
+        "given",
         "had_turn",
         "live",
         "over",
@@ -117,18 +146,19 @@ class StepTask:
         self,
         place: Place,
         at: tuple[int, str],
-        task: CffiTask,
+        task: Task,
+        given: Any,
         call: NodeCall,
-        function: Any,
-        awaited: bool,
-        started: float,
     ) -> None:
         self._place, self._at = place, at
-        self.task, self.value = task, task.input
-        self.call, self.function, self.awaited = call, function, awaited
-        self.started = started
+        self.task, self.given, self.value, self.call = task, given, given, call
+        self.function: Any = None
+        self.awaited = False
+        self.started = 0.0
         self.writes: list[Write] = []
         self.live: Any = None
+        self.then: Any = None
+        self.result: Any = None
         self.writer = self.own_cancels = 0
         self.had_turn = self.over = False
 
@@ -139,6 +169,7 @@ class StepTask:
             made = self._place.live_task(
                 self.task, step, checkpoint_id, self.started, current=not self.over
             )
+            made.value = self.given
             with _becoming_live:
                 if self.live is None:
                     made.writes.extend(self.writes)
@@ -163,12 +194,12 @@ class StepTask:
         return self.writes if self.live is None else self.live.writes
 
 
-class CffiExecution:
-    """See ``langgraph_engine.execute.Execution``."""
+class FacadeExecution:
+    """See ``execute.Execution``."""
 
     __slots__ = (
-        "_asyncio_task",
         "_checkpoint_id",
+        "_chunks",
         "_control",
         "_due",
         "_event_loop",
@@ -176,16 +207,19 @@ class CffiExecution:
         "_moved_on",
         "_place",
         "_run",
+        "_saver",
         "_step",
+        "_streamed",
         "_under_way",
         "_updated",
     )
 
-    def __init__(self, executor: CffiExecutor, run: CffiRun, place: Place) -> None:
+    def __init__(self, executor: FacadeExecutor, run: Any, place: Place) -> None:
         self._executor, self._run, self._place = executor, run, place
         self._control, self._event_loop = place.control, place.event_loop
-        self._asyncio_task = place.asyncio_task
+        self._saver, self._streamed = place.saver, place.streamed
         self._under_way: StepTask | None = None
+        self._chunks: list[tuple[str, Any]] = []
         self._moved_on = False
 
     def go(self, step: int, checkpoint_id: str, updated: Collection[str] | None) -> Stop:
@@ -194,11 +228,14 @@ class CffiExecution:
         self._due = False
         place = self._place
         plan, place.planned = place.planned, None
-        return self._supersteps(plan, None, None)
+        return self._told(plan, None, None)
 
     def resume(self, value: Any) -> Stop:
-        """Go on with what was awaited."""
-        return self._supersteps(None, self._take_under_way(), value)
+        """Go on with what was awaited, or after what was streamed."""
+        task = self._take_under_way()
+        if task.then is None and not self._found(task):
+            return self._told(None, None, None)
+        return self._told(None, task, value)
 
     def give_up(self) -> Any:
         """Forget the task under way, because what was awaited raised; the live task."""
@@ -210,46 +247,85 @@ class CffiExecution:
             raise RuntimeError("no task of this execution waits for anything")
         return task
 
+    def _told(self, plan: Plan | None, task: StepTask | None, value: Any) -> Stop:
+        """Run supersteps; if that raises, the place learns where."""
+        try:
+            return self._supersteps(plan, task, value)
+        except BaseException:
+            self._place.take_stop(self._stopped(PLANNED, None))
+            raise
+
     def _supersteps(self, plan: Plan | None, task: StepTask | None, value: Any) -> Stop:
-        """The loop: from a plan, or from the middle of a superstep."""
+        """The loop: from a plan, from a task, or from the middle of one."""
         place = self._place
         while True:
-            resumed = task is not None
             if task is None:
                 if self._step > place.stop:
-                    return self._stopped(PLANNED, None)
+                    return self._left(None)
                 if plan is None:
                     plan = self._run.plan(
                         self._step, self._checkpoint_id, place.namespace, self._updated
                     )
                 task = self._start(plan)
                 if task is None:
-                    return self._stopped(PLANNED, plan)
+                    return self._left(plan)
+                if self._chunks:
+                    self._under_way = task
+                    return self._stopped(STREAMED, self._taken())
             try:
-                if resumed:
+                if task.then is None:
+                    task.started = self._executor.host.clock.time()
+                    waits = self._call(task)
+                else:
                     receive, more = task.then
                     waits = receive(task, *more, value)
-                else:
-                    waits = self._call(task)
                 if waits is None:
                     waits = self._advance(task)
-            except BaseException as error:  # noqa: BLE001 - the facade raises it again
+            except BaseException as error:  # noqa: BLE001 - it is raised again as the task's
                 return self._stopped(RAISED, (task.looked_at(), error, task.own_cancels))
             if waits is not None:
-                stop = self._stopped(*waits)
-                self._due, self._under_way = False, task
-                return stop
+                self._under_way = task
+                return self._stopped(*waits)
             if task.live is not None and place.calls is not None:
                 return self._stopped(FINISHED, task.live)
+            if self._streamed is not None and not self._shows(task, self._streamed):
+                return self._stopped(FINISHED, task.looked_at())
             try:
                 plan = self._commit(task)
-            except BaseException as error:  # noqa: BLE001 - the facade raises it again
+            except BaseException as error:  # noqa: BLE001 - it is raised again as the commit's
                 return self._stopped(COMMIT_RAISED, (task.looked_at(), error))
             task = None
 
     def _stopped(self, kind: int, detail: Any) -> Stop:
         updated: Any = self._updated
         return Stop(kind, self._step, self._checkpoint_id, updated, self._due, detail)
+
+    # --- stream
+
+    def _shows(self, task: StepTask, streamed: Streamed) -> bool:
+        """Make the chunk of updates of a task that ended; False if only the ordinary way can."""
+        writes: Any = task.written()
+        if any(channel in _NOT_CHANNELS for channel, _ in writes):
+            return False
+        self._chunks = []
+        if streamed.updates and not (streamed.hidden or task.call.hidden):
+            keys = streamed.output_keys
+            shown = keys if isinstance(keys, str) else self._place.output_key_set
+            self._chunks.append(("updates", {task.task.name: update_of(writes, shown)}))
+        return True
+
+    def _taken(self) -> list[Any]:
+        """The chunks, as the caller of the stream takes them."""
+        chunks, self._chunks = self._chunks, []
+        assert self._streamed is not None
+        return chunks if self._streamed.named else [chunk for _, chunk in chunks]
+
+    def _left(self, plan: Plan | None) -> Stop:
+        """Leave the next superstep, and chunks that weren't taken, to the ordinary way."""
+        chunks, self._chunks = self._chunks, []
+        for chunk in chunks:
+            self._place.show(*chunk)
+        return self._stopped(PLANNED, plan)
 
     # --- plan
 
@@ -258,7 +334,7 @@ class CffiExecution:
         tasks, ignored = plan
         if len(tasks) != 1 or ignored:
             return None
-        task: Any = tasks[0]
+        task = tasks[0]
         call = self._executor.calls.get(task.name)
         if call is None or task.path[0] == PUSH:
             return None
@@ -266,21 +342,25 @@ class CffiExecution:
             return None
         if call.node.retry_policy or call.node.cache_policy:
             return None
-        function, awaited = None, False
-        if call.bound is not None:
-            found = self._function(call.bound)
-            if found is None:
-                return None
-            function, awaited = found
-        host = self._executor.host
+        given = task.input
         if call.coerce is not None:
             try:
-                task.input = call.coerce(task.input)
+                given = call.coerce(given)
             except Exception as error:
-                host.note_input_error(error, task.name, task.path)
+                self._executor.host.note_input_error(error, task.name, task.path)
                 raise
-        at = self._step, self._checkpoint_id
-        return StepTask(self._place, at, task, call, function, awaited, host.clock.time())
+        started = StepTask(self._place, (self._step, self._checkpoint_id), task, given, call)
+        return started if self._found(started) else None
+
+    def _found(self, task: StepTask) -> bool:
+        """Look up the function to call; False if the node isn't to be called as its description says."""
+        bound = task.call.bound
+        if bound is not None:
+            found = self._function(bound)
+            if found is None:
+                return False
+            task.function, task.awaited = found
+        return True
 
     def _function(self, runnable: Any) -> tuple[Any, bool] | None:
         """A runnable's function, and whether it is awaited; None if its own method is to be called."""
@@ -331,7 +411,7 @@ class CffiExecution:
 
     def _first_step(self, task: StepTask, awaitable: Any, context: Context) -> Waits | None:
         """Have a coroutine take its first step, if it may here; what it returned is the task's ``result``."""
-        asyncio_task = self._asyncio_task
+        asyncio_task = self._place.asyncio_task
         if asyncio_task is None or type(awaitable) is not CoroutineType:
             return AWAIT, (awaitable, context, None)
         before = asyncio_task.cancelling()
@@ -400,7 +480,7 @@ class CffiExecution:
     def _ask(self, task: StepTask, branch: BranchCall) -> Waits | None:
         """Ask a conditional edge where to go."""
         asked = self._question(task, branch)
-        then: tuple[Callable[..., Any], Any] = self._answered, (branch, asked)
+        then: tuple[Callable[..., Waits | None], Any] = self._answered, (branch, asked)
         found = self._function(branch.path)
         if found is None:
             config = task.full_config()
@@ -430,7 +510,9 @@ class CffiExecution:
             return {**task.value, **state}
         return state
 
-    def _answered(self, task: StepTask, branch: BranchCall, asked: Any, answer: Any) -> Any:
+    def _answered(
+        self, task: StepTask, branch: BranchCall, asked: Any, answer: Any
+    ) -> Waits | None:
         """A conditional edge answered."""
         if type(answer) is not str and self._is_runnable(answer):
             config = task.full_config()
@@ -438,32 +520,55 @@ class CffiExecution:
                 task.then = _follow, (branch,)
                 return AWAIT, (answer.ainvoke(asked, config), None, None)
             answer = answer.invoke(asked, config)
-        return _follow(task, branch, answer)
+        _follow(task, branch, answer)
+        return None
 
     # --- commit
 
     def _commit(self, task: StepTask) -> Plan | None:
         """Commit the superstep; the position is then the next one's. Gives its plan, if it is known."""
-        executor, place = self._executor, self._place
-        tick = f"{next(executor.host.ticks):015x}"
-        next_id = f"{tick[:8]}-{tick[8:12]}-6{tick[12:]}-{executor.host.id_tail}"
-        planned = task.task
-        (updated, unknown), plan = self._run.commit_task(
-            executor.numbers[planned.name],
-            task.written(),
-            (self._step + 1, next_id, place.namespace),
-        )
+        place, run, planned = self._place, self._run, task.task
+        writes: Any = task.written()
+        committing = [TaskWrites(planned.path, planned.name, writes, planned.triggers)]
+        version, plan = None, None
+        if self._saver is not None:
+            version = self._saver.get_next_version(run.max_version(), None)
+        next_id = None
+        if self._executor.plans_ahead:
+            next_id = self._draw_id()
+            following = self._step + 1, next_id, place.namespace
+            committed, plan = run.commit_and_plan(committing, version, *following)
+        else:
+            committed = run.commit(committing, version)
         task.over = True
-        for _, channel in unknown:
+        for _, _, channel in committed.unknown:
             place.wrote_nowhere(planned.name, planned.path, channel)
-        self._due = self._due or not place.output_key_set.isdisjoint(updated)
-        self._updated = updated or None
+        self._take(writes, committed)
+        self._checkpoint_id = next_id or self._draw_id()
         self._step += 1
-        self._checkpoint_id = next_id
         if not self._moved_on:
             self._moved_on = True
             place.moved_on()
         return plan
+
+    def _take(self, writes: Iterable[Write], committed: Committed) -> None:
+        """Take note of what a commit changed, and make the chunk of values if it is to be seen."""
+        updated, outputs = committed.updated, self._place.output_key_set
+        self._updated = updated or None
+        if outputs.isdisjoint(updated):
+            return
+        self._due = True
+        streamed = self._streamed
+        if streamed is not None and streamed.values and any(c in outputs for c, _ in writes):
+            self._chunks.append(("values", self._run.read(streamed.output_keys)))
+
+    def _draw_id(self) -> str:
+        """The id of the checkpoint after the superstep."""
+        host = self._executor.host
+        if self._saver is not None:
+            return host.saved_id(self._step)
+        tick = f"{next(host.ticks):015x}"
+        return f"{tick[:8]}-{tick[8:12]}-6{tick[12:]}-{host.id_tail}"
 
 
 def _follow(task: StepTask, branch: BranchCall, answer: Any) -> None:
