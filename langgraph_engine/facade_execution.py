@@ -530,11 +530,10 @@ class FacadeExecution:
         place, run, planned = self._place, self._run, task.task
         writes: Any = task.written()
         committing = [TaskWrites(planned.path, planned.name, writes, planned.triggers)]
-        version, plan = None, None
+        version, plan, next_id = None, None, None
         if self._saver is not None:
             version = self._saver.get_next_version(run.max_version(), None)
-        next_id = None
-        if self._executor.plans_ahead:
+        if self._executor.plans_ahead and self._saver is None:
             next_id = self._draw_id()
             following = self._step + 1, next_id, place.namespace
             committed, plan = run.commit_and_plan(committing, version, *following)

@@ -84,15 +84,12 @@ class StartingLoop(SavingLoop):
         self.run = self.graph.program.restore(
             None if checkpoint is None else engine_checkpoint(self.graph, checkpoint, replayed)
         )
-        # The ids of the tasks planned next change with the format, when the first checkpoint is made.
-        is_old = checkpoint is not None and checkpoint["v"] < 2
-        self.plans_ahead = self.graph.plans_ahead and not is_old
         updated = None if checkpoint is None else checkpoint.get("updated_channels")
         self.channels = ChannelMap(self.graph.channels, self.run)
         self.step = self.checkpoint_metadata["step"] + 1
         self.stop = self.step + self.config["recursion_limit"] + 1
         self.updated = self._first(set(updated) if updated else None)
-        if is_old and self.durability == "exit":
+        if checkpoint is not None and checkpoint["v"] < 2 and self.durability == "exit":
             # From here on ids are those of the present format, saved or not.
             self.run.checkpoint(self.checkpoint_id, "", None)
 

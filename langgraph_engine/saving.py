@@ -138,10 +138,8 @@ class SavingLoop:
     updated: set[str] | None = None
     planned: Plan | None = None
     """The next superstep, if it is planned already."""
-    plans_ahead = False
-    """Whether the engine may plan the next superstep when it commits one."""
     next_id: str | None = None
-    """The id of the next checkpoint, if it is drawn already."""
+    """The id of the next checkpoint, if the superstep after it was planned already."""
     output: Any = None
     previous: Any = None
     is_replaying = False
@@ -170,6 +168,8 @@ class SavingLoop:
         self.cache = options.cache
         self.checkpointer = options.checkpointer
         self.saves = options.checkpointer is not None
+        # A saved checkpoint's id is drawn after the commit, as LangGraph draws it.
+        self.plans_ahead = graph.plans_ahead and not self.saves
         self.input_keys = options.input_keys
         self.output_keys = options.output_keys
         self.output_key_set = frozenset(
@@ -368,25 +368,23 @@ class SavingLoop:
         Raises:
             InvalidUpdateError: A channel refused its writes; the run is as it was.
         """
-        return commit(self.run, self.graph.channels, writes, self._next_version())
+        saver = self.checkpointer
+        version = None if saver is None else saver.get_next_version(self._max_version(), None)
+        return commit(self.run, self.graph.channels, writes, version)
 
     def commit_superstep(self, writes: Sequence[TaskWrites]) -> set[str]:
         """``commit`` before ``put_checkpoint``; the engine may plan what comes after them."""
         if not self.plans_ahead:
             return self.commit(writes)
-        self.next_id = next_id = self._draw_id()
+        self.next_id = next_id = unsaved_id()
         updated, self.planned = commit_and_plan(
             self.run,  # type: ignore[arg-type]  # plans_ahead says what it can do
             self.graph.channels,
             writes,
-            self._next_version(),
+            None,
             (self.step + 1, next_id, self.namespace),
         )
         return updated
-
-    def _next_version(self) -> Any:
-        saver = self.checkpointer
-        return None if saver is None else saver.get_next_version(self._max_version(), None)
 
     def _max_version(self) -> Any:
         version = self.run.max_version()
@@ -502,7 +500,8 @@ class SavingLoop:
         """
         if not self.saves:
             if not exiting:
-                self._take_next_id()
+                self.checkpoint_id = self.next_id or unsaved_id()
+                self.next_id = None
                 self.step += 1
             return
         if exiting and self.checkpoint_id == self.checkpoint_id_saved:
@@ -512,7 +511,7 @@ class SavingLoop:
             if self.deltas is not None:
                 self.deltas.count(self.updated, self.checkpoint_metadata, metadata)
             self.checkpoint_metadata = metadata
-            self._take_next_id()
+            self.checkpoint_id = saved_id(self.step)
         if exiting or self.durability != "exit":
             self._save_checkpoint()
         if not exiting:
@@ -521,14 +520,6 @@ class SavingLoop:
     def _place_metadata(self, metadata: Any, step: int) -> None:
         metadata["step"] = step
         metadata["parents"] = self.config[CONF].get(upstream.CONFIG_KEY_CHECKPOINT_MAP, {})
-
-    def _draw_id(self) -> str:
-        """An id for the checkpoint after the present step."""
-        return saved_id(self.step) if self.saves else unsaved_id()
-
-    def _take_next_id(self) -> None:
-        self.checkpoint_id = self.next_id or self._draw_id()
-        self.next_id = None
 
     def _save_checkpoint(self) -> None:
         checkpoint = self.run.checkpoint(self.checkpoint_id, upstream.utc_now_iso(), self.updated)
