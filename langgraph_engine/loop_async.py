@@ -188,9 +188,9 @@ class AsyncLoop(Loop):
             shared = self.event_loop.get_task_factory() is None
             self.asyncio_task = asyncio.current_task() if shared else None
 
-    def done_future(self, result: Any) -> Any:
+    def saved(self) -> Any:
         future = self.event_loop.create_future()
-        future.set_result(result)
+        future.set_result(None)
         return future
 
     @staticmethod

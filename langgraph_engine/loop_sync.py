@@ -16,11 +16,13 @@ from typing_extensions import Self
 
 from langgraph_engine import upstream
 from langgraph_engine.loop import CallFutures, Loop
+from langgraph_engine.memory_saver import Saved
 from langgraph_engine.quiet_config import run_is_over
 
 __all__ = ["SyncLoop"]
 
 CONF = upstream.CONF
+_SAVED = Saved()
 
 
 class SyncLoop(Loop):
@@ -59,10 +61,8 @@ class SyncLoop(Loop):
         return None if executor is None else executor.__exit__(*error)
 
     @staticmethod
-    def done_future(result: Any) -> concurrent.futures.Future[Any]:
-        future: concurrent.futures.Future[Any] = concurrent.futures.Future()
-        future.set_result(result)
-        return future
+    def saved() -> Saved:
+        return _SAVED
 
     @staticmethod
     def raising(error: Exception) -> None:
@@ -107,7 +107,7 @@ class SyncLoop(Loop):
     ) -> PregelExecutableTask | None:
         if self.error_write_futures:  # what failed is on record before its handler starts
             futures, self.error_write_futures = self.error_write_futures, []
-            concurrent.futures.wait(futures)
+            concurrent.futures.wait([future for future in futures if future is not _SAVED])
         task = self.handler_scheduled(failed, error)
         if task is not None:
             self.put_cached_writes()

@@ -11,9 +11,18 @@ import sys
 from types import FunctionType, ModuleType
 from typing import Any
 
-__all__ = ["works_in_memory"]
+__all__ = ["Saved", "works_in_memory"]
 
 _METHODS = ("put", "put_writes", "aput", "aput_writes")
+
+
+class Saved:
+    """A call to such a saver, which returned: as much of a thread pool's future as is asked of one."""
+
+    __slots__ = ()
+
+    def result(self) -> None:
+        """Nothing is left to wait for."""
 
 
 def works_in_memory(saver: Any) -> bool:

@@ -118,8 +118,8 @@ class SavingLoop:
     submit: Callable[..., Any]
     saves_writes_at_once = True
     """Whether what LangGraph begins to save is saved, or being saved, before the run goes on."""
-    done_future: Callable[[Any], Any]
-    """A future that has this result."""
+    saved: Callable[[], Any]
+    """Gives a future of a call to a saver that was made and returned."""
     raising: Callable[[Exception], Any]
     """What ``submit`` is given for a future that has this exception."""
     put_writes_call: Callable[..., Any] | None
@@ -471,9 +471,10 @@ class SavingLoop:
     def _call_saver(self, call: Callable[..., Any], *args: Any) -> Any:
         """Call a saver that only works in memory; the future of that."""
         try:
-            return self.done_future(call(*args))
+            call(*args)
         except Exception as error:  # noqa: BLE001 - raised where it would be from the background
             return self.submit(self.raising, error)
+        return self.saved()
 
     def path_of(self, task_id: str) -> str:
         """The text form of a task's path; empty if it isn't of this superstep."""
