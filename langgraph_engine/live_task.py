@@ -8,7 +8,6 @@ anything looks into it, from what was true when the task was planned.
 from __future__ import annotations
 
 import threading
-from collections import deque
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -42,18 +41,32 @@ class LiveTask:
         started: When its node was called, in seconds since the epoch.
     """
 
-    value: Any = None
-    started: float = 0.0
-    _executable: PregelExecutableTask | None = None
-    _full: dict[str, Any] | None = None
-    _scratchpad: upstream.PregelScratchpad | None = None
+    # There may be very many of them at a time.
+    __slots__ = (
+        "__weakref__",
+        "_executable",
+        "_full",
+        "_scratchpad",
+        "basis",
+        "loop",
+        "plan",
+        "started",
+        "task",
+        "value",
+        "writes",
+    )
 
     def __init__(self, loop: Loop, task: Task, plan: NodePlan, basis: TaskBasis) -> None:
         self.loop = loop
         self.task = task
         self.plan = plan
-        self.writes: deque[tuple[str, Any]] = deque()
         self.basis = basis
+        self.value: Any = None
+        self.writes: list[tuple[str, Any]] = []
+        self.started = 0.0
+        self._executable: PregelExecutableTask | None = None
+        self._full: dict[str, Any] | None = None
+        self._scratchpad: upstream.PregelScratchpad | None = None
 
     @property
     def id(self) -> str:

@@ -47,6 +47,8 @@ __all__ = [
 ]
 
 CONF = upstream.CONF
+Writes = deque[tuple[str, Any]] | list[tuple[str, Any]]
+"""What a task wrote; a deque as in LangGraph, or a list where very many tasks have one."""
 
 
 class ChannelMap(Mapping[str, BaseChannel[Any, Any, Any]]):
@@ -214,7 +216,7 @@ def executable_task(
     plan: NodePlan,
     value: Any,
     *,
-    writes: deque[tuple[str, Any]] | None = None,
+    writes: Writes | None = None,
     scratchpad: upstream.PregelScratchpad | None = None,
 ) -> PregelExecutableTask:
     """Describe a planned task with LangGraph's own class, config and all."""
@@ -369,7 +371,7 @@ def _describe(
     retry: Sequence[Any],
     cache_key: CacheKey | None,
     runtime_changes: dict[str, Any],
-    writes: deque[tuple[str, Any]] | None = None,
+    writes: Writes | None = None,
     scratchpad: upstream.PregelScratchpad | None = None,
     metadata: Mapping[str, Any] | None = None,
     tags: Sequence[str] | None = None,
@@ -405,7 +407,7 @@ def _describe(
         task.name,
         value,
         proc,
-        writes,
+        writes,  # type: ignore[arg-type]  # LangGraph extends it, and no more
         upstream.patch_config(
             merged,
             run_name=task.name,
@@ -438,7 +440,7 @@ def task_configurable(
     basis: TaskBasis,
     task: Task,
     conf: Mapping[str, Any],
-    writes: deque[tuple[str, Any]],
+    writes: Writes,
     scratchpad: upstream.PregelScratchpad,
     state_of: upstream.PregelNode | None,
     runtime: Any,
