@@ -38,6 +38,7 @@ __all__ = [
     "run_live",
     "run_quietly",
     "run_watched",
+    "settle",
 ]
 
 

@@ -127,6 +127,7 @@ async def achunks_of(
                 while True:
                     stop = None
                     if may_run_ahead(loop) and not chunks:
+                        loop.is_called()
                         stop = loop.run_on()
                         while stop.kind in GOES_ON:
                             if stop.kind != STREAMED:

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from langgraph_engine.direct_run import arun_alone, run_alone, run_watched
+from langgraph_engine.direct_run import arun_alone, run_alone, run_watched, settle
 from langgraph_engine.execute import (
     AWAIT,
     CANCELLED_ITSELF,
@@ -58,7 +58,7 @@ def run_ahead(loop: SyncLoop) -> None:
         stop = loop.run_on()
         if is_planned(loop, stop):
             return
-        run_alone(loop, *rest(stop))
+        run_alone(loop, *rest(loop, stop))
         loop.after_tick()
 
 
@@ -84,7 +84,7 @@ def chunks_ahead(loop: SyncLoop, chunks: Chunks) -> Iterator[Any]:
             stop = loop.run_on_after(None)
         if is_planned(loop, stop):
             return
-        for _ in run_watched(loop, *rest(stop)):
+        for _ in run_watched(loop, *rest(loop, stop)):
             yield from chunks.taken()
         loop.after_tick()
 
@@ -108,16 +108,18 @@ def is_planned(loop: Loop, stop: Stop) -> bool:
         loop.planned = stop.detail
         return True
     if stop.kind == COMMIT_RAISED:
-        _raise_rejection(loop, stop)
+        task, error = stop.detail
+        settle(loop, task, None)  # it ended; what is wrong is what it wrote
+        _raise(_as_langgraphs(loop, error))
     return False
 
 
-def rest(stop: Stop) -> tuple[LiveTask, Callable[[LiveTask], None]]:
+def rest(loop: Loop, stop: Stop) -> tuple[LiveTask, Callable[[LiveTask], None]]:
     """What the facade does about a task that ended: call this with it, as if it were the node."""
     if stop.kind == FINISHED:
         return stop.detail, _nothing
     task, error, _ = stop.detail
-    return task, partial(_raise, error)
+    return task, partial(_raise, _as_langgraphs(loop, error))
 
 
 def arest(loop: AsyncLoop, stop: Stop) -> tuple[LiveTask, Callable[[LiveTask], Awaitable[None]]]:
@@ -125,7 +127,7 @@ def arest(loop: AsyncLoop, stop: Stop) -> tuple[LiveTask, Callable[[LiveTask], A
     if stop.kind == FINISHED:
         return stop.detail, _anothing
     task, error, cancels = stop.detail
-    return task, partial(_araise, error, loop.asyncio_task, cancels)
+    return task, partial(_araise, _as_langgraphs(loop, error), loop.asyncio_task, cancels)
 
 
 async def awaited(loop: AsyncLoop, stop: Stop) -> Stop:
@@ -146,11 +148,11 @@ async def awaited(loop: AsyncLoop, stop: Stop) -> Stop:
     return loop.run_on_after(value)
 
 
-def _raise_rejection(loop: Loop, stop: Stop) -> NoReturn:
-    _, error = stop.detail
+def _as_langgraphs(loop: Loop, error: BaseException) -> BaseException:
+    """What a commit, or a read of what a task wrote, raised, as LangGraph says it."""
     if isinstance(error, CommitRejected):
-        raise refusal(error, loop.graph.channels) from None
-    raise error
+        return refusal(error, loop.graph.channels)
+    return error
 
 
 async def _awaited(loop: AsyncLoop, stop: Stop) -> Any:
@@ -174,7 +176,7 @@ async def _anothing(_: LiveTask) -> None:
     """The node and its writers ran already."""
 
 
-def _raise(error: BaseException, _: LiveTask) -> None:
+def _raise(error: BaseException, _: LiveTask | None = None) -> NoReturn:
     raise error
 
 

@@ -13,6 +13,7 @@ from typing import Annotated, Any, TypedDict
 
 import pytest
 from langchain_core.runnables import RunnableConfig, RunnableLambda
+from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.config import get_config
 from langgraph.func import task
 from langgraph.graph import END, START, StateGraph
@@ -241,6 +242,14 @@ def _writes_a_channel_twice(log: Log) -> Any:
     return _loop(node)
 
 
+def _reads_what_it_may_not_write(log: Log) -> Any:
+    def node(state: State) -> Any:
+        log.append(list(state["seen"]))
+        return [Command(update={"count": 1}), Command(update={"count": 2})]
+
+    return _loop(node)
+
+
 def _hides_a_node(log: Log) -> Any:
     hidden = RunnableLambda(_step).with_config(tags=["langsmith:hidden"])
 
@@ -329,6 +338,7 @@ PROGRAMS = [
     _sets_context_variables,
     _calls_a_subgraph,
     _writes_a_channel_twice,
+    _reads_what_it_may_not_write,
     _hides_a_node,
     _has_one_channel,
     _shows_some_of_its_state,
@@ -742,6 +752,37 @@ def test_chunks_are_taken_between_two_supersteps(engine: str, mode: Any, took: A
     langgraph_engine.install(engine, unsupported="raise")
     log: Log = []
     assert (_watched(log, mode, took), log) == (expected, expected_log)
+
+
+class Divided(TypedDict, total=False):
+    number: Annotated[int, operator.floordiv]
+    other: str
+
+
+@pytest.mark.parametrize("mode", [None, "updates", "values"])
+def test_what_a_commit_refused_is_pending(engine: str, mode: Any) -> None:
+    def run() -> Any:
+        builder = StateGraph(Divided)
+        builder.add_sequence(
+            [
+                ("first", lambda _: {"number": 1}),
+                ("second", lambda _: {"other": "kept", "number": 0}),
+            ]
+        )
+        builder.add_edge(START, "first")
+        graph = builder.compile(checkpointer=InMemorySaver())
+        config: Any = {"configurable": {"thread_id": "1"}}
+        with pytest.raises(ZeroDivisionError):
+            list(graph.stream({"other": ""}, config, stream_mode=mode, durability="exit"))
+        saved = graph.checkpointer.get_tuple(config)  # type: ignore[union-attr]
+        assert saved is not None
+        pending = [(channel, value) for _, channel, value in saved.pending_writes or ()]
+        return pending, saved.metadata
+
+    expected = run()
+    langgraph_engine.install(engine, unsupported="raise")
+    assert run() == expected
+    assert ("other", "kept") in expected[0]
 
 
 def test_a_stream_may_be_left_in_the_middle(engine: str) -> None:
