@@ -599,6 +599,21 @@ def _async(graph: Any) -> Any:
     return _ending(lambda: asyncio.run(graph.ainvoke({"seen": []}, CONFIG)))
 
 
+def _comparable(chunks: list[Any]) -> list[Any]:
+    """Chunks without ids; those of tasks that threads run together come in any order, so they are sorted."""
+    named = [chunk if isinstance(chunk, tuple) else (None, chunk) for chunk in chunks]
+    shown = [(mode, _without_ids(chunk)) for mode, chunk in named]
+
+    def together(chunk: tuple[Any, Any]) -> bool:
+        return isinstance(chunk[1], dict) and "other" in chunk[1]
+
+    comparable: list[Any] = []
+    for several, group in itertools.groupby(shown, together):
+        found = list(group)
+        comparable += sorted(found, key=repr) if several else found
+    return comparable
+
+
 def _streams(mode: Any) -> Any:
     def stream(graph: Any) -> Any:
         chunks: list[Any] = []
@@ -607,7 +622,7 @@ def _streams(mode: Any) -> Any:
             chunks.extend(map(copy.deepcopy, graph.stream({"seen": []}, CONFIG, stream_mode=mode)))
 
         ending = _ending(run)
-        return ending, [_without_ids(c[1] if isinstance(c, tuple) else c) for c in chunks], chunks
+        return ending, _comparable(chunks)
 
     stream.__name__ = f"streams_{mode}"
     return stream
@@ -622,7 +637,7 @@ def _astreams(mode: Any) -> Any:
                 chunks.append(copy.deepcopy(chunk))  # noqa: PERF401 - those before an exception count
 
         ending = _ending(lambda: asyncio.run(run()))
-        return ending, [_without_ids(c[1] if isinstance(c, tuple) else c) for c in chunks], chunks
+        return ending, _comparable(chunks)
 
     stream.__name__ = f"astreams_{mode}"
     return stream
