@@ -75,7 +75,7 @@ class CompiledGraph:
         trigger_to_nodes: Channel name to the nodes it may trigger.
         custom: Names of the ``custom`` channels.
         untracked: Names of the channels that are never saved.
-        executor: Runs simple supersteps; None for a graph that has none.
+        executor: Runs simple supersteps; None for a graph with delta channels.
         plans_ahead: Whether the engine has the capability ``commit_and_plan``, and it is of use.
     """
 

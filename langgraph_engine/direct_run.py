@@ -13,7 +13,6 @@ import asyncio
 import concurrent.futures
 import queue
 import sys
-import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import replace
@@ -28,6 +27,7 @@ from langgraph_engine.live_task import LiveTask
 from langgraph_engine.loop import Loop
 from langgraph_engine.loop_sync import SyncLoop
 from langgraph_engine.shared_run import SharedRun, may_share
+from langgraph_engine.turns import turn_is_due
 
 __all__ = [
     "arun_alone",
@@ -293,33 +293,13 @@ async def arun_alone(
             pass
 
 
-_STEPS_WITHOUT_A_TURN = 16
-
-
-class _Steps(threading.local):
-    """How many tasks this thread's event loop ended, whatever runs they belong to."""
-
-    ended = 0
-
-
-_steps = _Steps()
-
-
 async def _turn(loop: Loop) -> None:
-    """Let the event loop do what the node left it to do, before the task is settled.
+    """Let the event loop have a turn before a task is settled, if one is due.
 
-    LangGraph's nodes take such a turn because they are asyncio tasks; here a node that didn't wait
-    wouldn't. A functional call made in a coroutine is also only taken in then. Between settling and
-    committing there is no turn: a saver sees what a reducer did to a message, its id above all.
-
-    asyncio's own loops say whether anything is waiting for a turn; if nothing is, the turn is left out,
-    but not for long, as only a turn looks at sockets.
+    A functional call made in a coroutine is only taken in then. Between settling and committing there is no turn: a
+    saver sees what a reducer did to a message, its id above all.
     """
-    waiting = getattr(loop.event_loop, "_ready", True) or getattr(
-        loop.event_loop, "_scheduled", True
-    )
-    _steps.ended += 1
-    if waiting or _steps.ended % _STEPS_WITHOUT_A_TURN == 0:
+    if turn_is_due(loop.event_loop):
         await asyncio.sleep(0)
 
 

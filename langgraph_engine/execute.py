@@ -1,8 +1,9 @@
 """The optional capability ``execute``: an engine runs simple supersteps itself.
 
 A superstep is simple when it has one task, the task's node is a plain function with plain writers, and nobody
-watches; somebody may take values and updates. Nothing is saved but the run's last state. Everything a node can see stays what the facade gives it; everything that isn't simple
-is left to the facade, superstep by superstep, and an engine without the capability leaves it all.
+watches; somebody may take values and updates. Nothing is saved but the run's last state. Everything a node can see
+stays what the facade gives it, and what isn't simple is left to it, superstep by superstep. For an engine without
+the capability the facade does the same (``facade_execution``).
 
     Engine.executor(program, calls, host) -> Executor      once per compiled graph
     Executor.begin(run, place)            -> Execution     once per invocation

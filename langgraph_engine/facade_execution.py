@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import threading
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from langgraph_engine import upstream
 from langgraph_engine.execute import (
@@ -30,6 +30,7 @@ from langgraph_engine.execute import (
 )
 from langgraph_engine.protocol import PUSH, TaskWrites
 from langgraph_engine.streams import update_of
+from langgraph_engine.turns import turn_is_due
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -54,17 +55,8 @@ _NOT_CHANNELS = frozenset(
     }
 )
 """Names a task writes to that say something about the task, not about a channel."""
-_STEPS_WITHOUT_A_TURN: Final = 16
-"""How many tasks may end in a thread's event loop before it gets a turn, whether it asks for one or not."""
 _becoming_live = threading.Lock()
 Waits = tuple[int, Any]
-
-
-class _Steps(threading.local):
-    ended = 0
-
-
-_steps = _Steps()
 
 
 class FacadeExecutor:
@@ -458,24 +450,10 @@ class FacadeExecution:
                 return waits
         if self._event_loop is not None and not task.had_turn:
             task.had_turn = True
-            if self._turn_is_due():
+            if turn_is_due(self._event_loop):
                 task.then = _nothing, ()
                 return TURN, None
         return None
-
-    def _turn_is_due(self) -> bool:
-        """Whether the event loop is to have a turn before the task is settled.
-
-        asyncio's own loops say whether anything waits for one; if nothing does it is left out, but not for long:
-        only a turn looks at sockets.
-        """
-        _steps.ended += 1
-        loop = self._event_loop
-        return bool(
-            _steps.ended % _STEPS_WITHOUT_A_TURN == 0
-            or getattr(loop, "_ready", True)
-            or getattr(loop, "_scheduled", True)
-        )
 
     def _ask(self, task: StepTask, branch: BranchCall) -> Waits | None:
         """Ask a conditional edge where to go."""

@@ -1,0 +1,36 @@
+"""Whether an event loop is to have a turn once a node has ended.
+
+LangGraph's nodes take such a turn because they are asyncio tasks; here a node that didn't wait wouldn't.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any, Final
+
+__all__ = ["turn_is_due"]
+
+_STEPS_WITHOUT_A_TURN: Final = 16
+
+
+class _Steps(threading.local):
+    """How many tasks this thread's event loop ended, whatever runs they belong to."""
+
+    ended = 0
+
+
+_steps = _Steps()
+
+
+def turn_is_due(event_loop: Any) -> bool:
+    """Whether to let the event loop do what a node left it to do, before the node's task is settled.
+
+    asyncio's own loops say whether anything is waiting for a turn; if nothing is, the turn is left out,
+    but not for long, as only a turn looks at sockets.
+    """
+    _steps.ended += 1
+    return bool(
+        _steps.ended % _STEPS_WITHOUT_A_TURN == 0
+        or getattr(event_loop, "_ready", True)
+        or getattr(event_loop, "_scheduled", True)
+    )
