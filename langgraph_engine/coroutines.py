@@ -33,6 +33,8 @@ class NodeCoroutine:
     Attributes:
         task: The task.
         stopped: Whether the run stopped it, rather than the node itself.
+        given_up: Whether nothing is to come of it but that it was stopped. LangGraph stops tasks twice, because of one that
+            failed, and when the run closes. What a node returns between the two isn't taken any more.
     """
 
     __slots__ = (
@@ -42,13 +44,14 @@ class NodeCoroutine:
         "_error",
         "_judge",
         "_over",
+        "given_up",
         "stopped",
         "task",
     )
 
     def __init__(self, task: LiveTask, judge: Judge, done: Done) -> None:
         self.task = task
-        self.stopped = False
+        self.stopped = self.given_up = False
         self._judge, self._done = judge, done
         self._over = False
         self._error: BaseException | None = None
@@ -85,7 +88,7 @@ class NodeCoroutine:
             nonlocal following
             following = then(task, asyncio_task.result())
 
-        if self.stopped and asyncio_task.cancelled():
+        if self.given_up or (self.stopped and asyncio_task.cancelled()):
             error = asyncio.CancelledError()
         else:
             try:
@@ -113,6 +116,15 @@ class NodeCoroutine:
         return self._error
 
     def cancel(self, message: Any = None) -> None:
-        """Stop it."""
+        """Stop it, because another one failed."""
+        self.given_up = True
+        self._stop(message)
+
+    def close(self) -> None:
+        """Stop it, because the run is over."""
+        self.given_up = self._asyncio_task.done()
+        self._stop()
+
+    def _stop(self, message: Any = None) -> None:
         self.stopped = True
         self._asyncio_task.cancel(message)

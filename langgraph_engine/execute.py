@@ -1,9 +1,9 @@
 """The optional capability ``execute``: an engine runs simple supersteps itself.
 
 A superstep is simple when it has one task, the task's node is a plain function with plain writers, and nobody
-watches; somebody may take values and updates. Nothing is saved but the run's last state. Everything a node can see
-stays what the facade gives it, and what isn't simple is left to it, superstep by superstep. For an engine without
-the capability the facade does the same (``facade_execution``).
+watches; somebody may take values and updates. Saving is the facade's, which is told when there is something to save.
+Everything a node can see stays what the facade gives it, and what isn't simple is left to it, superstep by superstep.
+For an engine without the capability the facade does the same (``facade_execution``).
 
     Engine.executor(program, calls, host) -> Executor      once per compiled graph
     Executor.begin(run, place)            -> Execution     once per invocation
@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from langgraph_engine.protocol import Plan, Program, Run, Task
+    from langgraph_engine.protocol import Plan, Program, Run, Task, Write
 
 __all__ = [
     "AWAIT",
@@ -212,7 +212,7 @@ class Host:
         clock: The module whose ``time()`` says when a node was started.
         ticks: Gives the numbers that make up checkpoint ids of runs that aren't saved.
         id_tail: What those ids end in.
-        saved_id: Gives the id of the checkpoint after a superstep, by the superstep's number, where the last is saved.
+        saved_id: Gives the id of the checkpoint after a superstep, by the superstep's number, where there is a saver.
         note_input_error: Told of an exception of ``coerce``, the node's name and the task's path.
     """
 
@@ -239,7 +239,8 @@ class Place(Protocol):
         control: Has ``drain_requested``; or None.
         event_loop: The event loop, if nodes are awaited.
         asyncio_task: The asyncio task that runs it, if coroutines share it; None if they need a task. Changes.
-        saver: Has ``get_next_version(current, None)``, if the run's last state is saved; or None.
+        saver: Has ``get_next_version(current, None)``, if the run is saved; or None.
+        saves_each: Whether every superstep is saved, not only the last state: ``wrote`` and ``committed`` are called.
         streamed: The chunks the run streams; None if nobody takes any.
         calls: Not None once the running task asked how to start others.
         planned: The superstep ``go`` starts with, if ``commit_and_plan`` planned it. Whoever uses it sets it to None.
@@ -252,6 +253,7 @@ class Place(Protocol):
     event_loop: Any
     asyncio_task: Any
     saver: Any
+    saves_each: bool
     streamed: Streamed | None
     calls: Any
     planned: Plan | None
@@ -278,6 +280,14 @@ class Place(Protocol):
         """A task wrote to a channel the graph doesn't have."""
         ...
 
+    def wrote(self, task_id: str, path: tuple[Any, ...], writes: list[Write]) -> None:
+        """A task ended; the host keeps the list of what it wrote, and doesn't change it. Its commit is next."""
+        ...
+
+    def committed(self, step: int, checkpoint_id: str, updated: set[str]) -> None:
+        """The superstep of that number was committed; the id is of the checkpoint after it."""
+        ...
+
 
 class Execution(Protocol):
     """One invocation, as far as an engine runs it. Used by one thread at a time."""
@@ -294,7 +304,8 @@ class Execution(Protocol):
             - If a node or a writer raises, its superstep isn't committed, and the live task has its writes.
             - If a commit raises, the run is as it was before.
             - If anything else raises, the place is told where the run is.
-            - Where the last state is saved, the saver says what versions are, and the host what ids are.
+            - Where there is a saver, it says what versions are, and the host what ids are.
+            - Where every superstep is saved, the host hears what its task wrote, and once that is committed, of that.
             - Once the running task asked how to start others, it is stopped after it, with the live task.
             - If chunks are streamed, it is stopped before each superstep for those of the one before.
             - A superstep that writes what isn't a channel's is stopped after its task, if chunks are streamed.

@@ -181,9 +181,10 @@ class StepTask:
         with _becoming_live:
             (self.writes if self.live is None else self.live.writes).extend(writes)
 
-    def written(self) -> Iterable[Write]:
+    def written(self) -> list[Write]:
         """What it wrote so far."""
-        return self.writes if self.live is None else self.live.writes
+        writes: list[Write] = self.writes if self.live is None else self.live.writes
+        return writes
 
 
 class FacadeExecution:
@@ -200,6 +201,7 @@ class FacadeExecution:
         "_place",
         "_run",
         "_saver",
+        "_saves_each",
         "_step",
         "_streamed",
         "_under_way",
@@ -209,7 +211,8 @@ class FacadeExecution:
     def __init__(self, executor: FacadeExecutor, run: Any, place: Place) -> None:
         self._executor, self._run, self._place = executor, run, place
         self._control, self._event_loop = place.control, place.event_loop
-        self._saver, self._streamed = place.saver, place.streamed
+        self._saver, self._saves_each = place.saver, place.saves_each
+        self._streamed = place.streamed
         self._under_way: StepTask | None = None
         self._chunks: list[tuple[str, Any]] = []
         self._moved_on = False
@@ -278,15 +281,27 @@ class FacadeExecution:
             if waits is not None:
                 self._under_way = task
                 return self._stopped(*waits)
-            if task.live is not None and place.calls is not None:
-                return self._stopped(FINISHED, task.live)
-            if self._streamed is not None and not self._shows(task, self._streamed):
-                return self._stopped(FINISHED, task.looked_at())
-            try:
-                plan = self._commit(task)
-            except BaseException as error:  # noqa: BLE001 - it is raised again as the commit's
-                return self._stopped(COMMIT_RAISED, (task.looked_at(), error))
+            stop, plan = self._ended(task)
+            if stop is not None:
+                return stop
             task = None
+
+    def _ended(self, task: StepTask) -> tuple[Stop | None, Plan | None]:
+        """A task ended: commit its superstep, unless that is the facade's. Gives a stop, or the next plan if it is known."""
+        place = self._place
+        if task.live is not None and place.calls is not None:
+            return self._stopped(FINISHED, task.live), None
+        if self._streamed is not None and not self._shows(task, self._streamed):
+            return self._stopped(FINISHED, task.looked_at()), None
+        if self._saves_each:
+            place.wrote(task.task.id, task.task.path, task.written())
+        try:
+            plan = self._commit(task)
+        except BaseException as error:  # noqa: BLE001 - it is raised again as the commit's
+            return self._stopped(COMMIT_RAISED, (task.looked_at(), error)), None
+        if self._saves_each:
+            place.committed(self._step - 1, self._checkpoint_id, set(self._updated or ()))
+        return None, plan
 
     def _stopped(self, kind: int, detail: Any) -> Stop:
         updated: Any = self._updated

@@ -39,6 +39,7 @@ from langgraph_engine.task_config import (
     call_task,
     error_handler_task,
     executable_task,
+    path_text,
 )
 
 __all__ = ["CallFutures", "Loop"]
@@ -90,7 +91,9 @@ class Loop(StartingLoop):
     streamed: Streamed | None = None
     """The chunks it streams."""
     saver: BaseCheckpointSaver[Any] | None = None
-    """What saves the last state of it."""
+    """What saves it."""
+    saves_each = False
+    """Whether every superstep of it is saved."""
     asyncio_task: Any = None
     """The asyncio task this loop runs in, if coroutines that run alone in their superstep share it."""
 
@@ -332,7 +335,7 @@ class Loop(StartingLoop):
     # -- supersteps an engine runs itself ---------------------------------------------------------
 
     def begin_execution(self, streamed: Streamed | None = None) -> None:
-        """Have the engine run simple supersteps, if it can, nobody watches them and none is saved.
+        """Have the engine run simple supersteps, if it can and nobody watches them.
 
         Args:
             streamed: What is streamed; None for an ``invoke`` that only wants the last state.
@@ -340,12 +343,21 @@ class Loop(StartingLoop):
         executor = self.graph.executor
         if executor is None or not self.direct or self.cache is not None or self.deltas is not None:
             return
-        if self.saves and self.durability != "exit":
+        saves_each = self.saves and self.durability != "exit"
+        if saves_each and not self._may_save_ahead(streamed):
             return
         if streamed is not None or (self.quiet and self.latest_is_lasting):
             self.streamed = streamed
-            self.saver = self.checkpointer
+            self.saver, self.saves_each = self.checkpointer, saves_each
             self.execution = executor.begin(self.run, self)
+
+    def _may_save_ahead(self, streamed: Streamed | None) -> bool:
+        """Whether every superstep can be saved by the time it has to be, without going back to the driver."""
+        if streamed is not None and streamed.updates:
+            return False  # what a task wrote can be read before it is committed, and the state of the thread then
+        if self.durability == "sync" and self.is_async:
+            return False  # the saver is awaited after each superstep
+        return upstream.PREVIOUS not in self.graph.channels  # which tasks that are over still see
 
     def run_on(self) -> Stop:
         """Have the engine run supersteps from here."""
@@ -394,6 +406,21 @@ class Loop(StartingLoop):
     def wrote_nowhere(self, name: str, path: tuple[Any, ...], channel: str) -> None:
         """A task of a superstep the engine runs wrote to a channel the graph doesn't have."""
         warn_unknown(name, path, channel)
+
+    def wrote(self, task_id: str, path: tuple[Any, ...], writes: list[tuple[str, Any]]) -> None:
+        """A task of a superstep the engine runs ended: keep and save what it wrote."""
+        if all(channel in upstream.CONTROL_WRITES for channel, _ in writes):
+            writes = [*writes, (upstream.NO_WRITES, None)]
+        self.pending_writes = [(task_id, channel, value) for channel, value in writes]
+        self.save_writes(task_id, path_text(path), self.savable(writes), alone=True)
+
+    def committed(self, step: int, checkpoint_id: str, updated: set[str]) -> None:
+        """A superstep the engine runs was committed: save the checkpoint after it."""
+        self.step, self.updated = step, updated
+        self.pending_writes = []
+        self.checkpoint_made({"source": "loop"}, checkpoint_id)
+        if self.durability == "sync":
+            self.put_checkpoint_future.result()
 
     def _emit_values(self, done: Iterable[Any]) -> None:
         """Stream the state if this superstep wrote to it."""

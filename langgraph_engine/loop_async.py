@@ -147,7 +147,7 @@ class AsyncLoop(Loop):
 
     async def _close_executor(self, *error: Any) -> bool | None:
         for node in tuple(self._coroutines.values()):
-            node.cancel()
+            node.close()
         while running := tuple(self._coroutines):
             await asyncio.wait(running)
             await asyncio.sleep(0)  # for what follows them

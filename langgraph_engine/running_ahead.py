@@ -109,7 +109,8 @@ def is_planned(loop: Loop, stop: Stop) -> bool:
         return True
     if stop.kind == COMMIT_RAISED:
         task, error = stop.detail
-        settle(loop, task, None)  # it ended; what is wrong is what it wrote
+        if not loop.pending_writes:  # else it is settled
+            settle(loop, task, None)  # it ended; what is wrong is what it wrote
         _raise(_as_langgraphs(loop, error))
     return False
 

@@ -414,7 +414,9 @@ class SavingLoop:
             self.pending_writes = [w for w in self.pending_writes if w[0] != task_id]
         self.pending_writes.extend((task_id, channel, value) for channel, value in writes)
         if self.put_writes_call is not None and self.durability != "exit":
-            future = self._save_writes(task_id, self._savable(to_save))
+            future = self.save_writes(
+                task_id, self.path_of(task_id), self.savable(to_save), alone=self._is_alone()
+            )
             if any(channel == upstream.ERROR_SOURCE_NODE for channel, _ in writes):
                 self.error_write_futures.append(future)
             if self.deltas is not None:
@@ -422,7 +424,8 @@ class SavingLoop:
         if self.tasks or self.live:
             self.output_writes(task_id, writes, cached=cached)
 
-    def _savable(self, writes: WritesT) -> WritesT:
+    def savable(self, writes: WritesT) -> WritesT:
+        """Writes without the untracked values."""
         untracked = self.graph.untracked
         if not untracked:
             return writes
@@ -434,7 +437,8 @@ class SavingLoop:
             if channel not in untracked
         ]
 
-    def _save_writes(self, task_id: str, writes: WritesT) -> Any:
+    def save_writes(self, task_id: str, path: str, writes: WritesT, *, alone: bool) -> Any:
+        """Have what a task wrote saved with the present checkpoint; see ``submit_writes``."""
         config = upstream.patch_configurable(
             self.checkpoint_config,
             {
@@ -442,10 +446,20 @@ class SavingLoop:
                 upstream.CONFIG_KEY_CHECKPOINT_ID: self.checkpoint_id,
             },
         )
-        return self.submit_writes(config, writes, task_id, self.path_of(task_id))
+        return self.submit_writes(config, writes, task_id, path, alone=alone)
 
-    def submit_writes(self, config: Any, writes: WritesT, task_id: str, path: str) -> Any:
-        """Have writes saved; the future of that, if it is done in the background."""
+    def submit_writes(
+        self, config: Any, writes: WritesT, task_id: str, path: str, *, alone: bool
+    ) -> Any:
+        """Have writes saved; the future of that, if it is done in the background.
+
+        Args:
+            config: The checkpoint they belong to.
+            writes: What a task wrote, without untracked values.
+            task_id: The task's id.
+            path: Its path as text; empty if it isn't of this superstep.
+            alone: Whether it is its superstep's only task, and called directly.
+        """
         call = self.put_writes_call
         assert call is not None
         args: tuple[Any, ...] = (config, writes, task_id, path)
@@ -456,7 +470,7 @@ class SavingLoop:
         assert self.checkpointer is not None
         if self.saves_writes_at_once:
             return self._call_saver(self.checkpointer.put_writes, *args)
-        if len(self.live) != 1 or self.tasks:
+        if not alone:
             return self.submit(call, *args)
         # An event loop gets to it when they are committed, and a reducer may change what it is given.
         self._unsaved.append((self.checkpointer.put_writes, args))
@@ -476,6 +490,10 @@ class SavingLoop:
             return self.submit(self.raising, error)
         return self.saved()
 
+    def _is_alone(self) -> bool:
+        """Whether this superstep has one task, which is called directly."""
+        return len(self.live) == 1 and not self.tasks
+
     def path_of(self, task_id: str) -> str:
         """The text form of a task's path; empty if it isn't of this superstep."""
         task: Any = self.live.get(task_id) or self.tasks.get(task_id)
@@ -490,7 +508,7 @@ class SavingLoop:
             if task_id in self.written_task_ids:
                 by_task[task_id].append((channel, value))
         for task_id, writes in by_task.items():
-            self._save_writes(task_id, writes)
+            self.save_writes(task_id, self.path_of(task_id), writes, alone=self._is_alone())
 
     # -- checkpoints ----------------------------------------------------------------------------
 
@@ -507,16 +525,21 @@ class SavingLoop:
             return
         if exiting and self.checkpoint_id == self.checkpoint_id_saved:
             return
-        if not exiting:
-            self._place_metadata(metadata, self.step)
-            if self.deltas is not None:
-                self.deltas.count(self.updated, self.checkpoint_metadata, metadata)
-            self.checkpoint_metadata = metadata
-            self.checkpoint_id = saved_id(self.step)
-        if exiting or self.durability != "exit":
+        if exiting:
             self._save_checkpoint()
-        if not exiting:
-            self.step += 1
+        else:
+            self.checkpoint_made(metadata, saved_id(self.step))
+
+    def checkpoint_made(self, metadata: Any, checkpoint_id: str) -> None:
+        """Go on from the checkpoint after the present superstep, and save it, unless only the last is saved."""
+        self._place_metadata(metadata, self.step)
+        if self.deltas is not None:
+            self.deltas.count(self.updated, self.checkpoint_metadata, metadata)
+        self.checkpoint_metadata = metadata
+        self.checkpoint_id = checkpoint_id
+        if self.durability != "exit":
+            self._save_checkpoint()
+        self.step += 1
 
     def _place_metadata(self, metadata: Any, step: int) -> None:
         metadata["step"] = step

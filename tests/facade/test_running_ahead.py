@@ -18,7 +18,7 @@ from langgraph.config import get_config
 from langgraph.func import task
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import RunControl, Runtime
-from langgraph.types import Command, Overwrite, RetryPolicy, Send, interrupt
+from langgraph.types import Command, Interrupt, Overwrite, RetryPolicy, Send, interrupt
 
 import langgraph_engine
 from langgraph_engine import live_task
@@ -570,7 +570,9 @@ def engine(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 def _without_ids(shown: Any) -> Any:
-    """A state or a chunk; the ids of its interrupts are drawn anew for every run."""
+    """A state, a chunk or chunks; the ids of interrupts are drawn anew for every run."""
+    if isinstance(shown, list):
+        return [*map(_without_ids, shown)]
     if isinstance(shown, dict):
         for interrupted in shown.get("__interrupt__", ()):
             interrupted.id = "an id"
@@ -660,6 +662,97 @@ def test_it_ends_as_on_stock(engine: str, program: Any, run: Any) -> None:
     langgraph_engine.install(engine, unsupported="raise")
     log: Log = []
     assert (run(program(log)), log) == (expected, expected_log)
+
+
+class SaverElsewhere(InMemorySaver):
+    """A saver that isn't known to work in memory: it is called from threads, or awaited."""
+
+
+def _thread(saver: InMemorySaver) -> list[Any]:
+    """All that was saved, without what is drawn anew for every run."""
+
+    def numbers(versions: dict[str, Any]) -> dict[str, int]:
+        return {name: int(str(version).split(".")[0]) for name, version in versions.items()}
+
+    def shown(value: Any) -> Any:
+        asked = isinstance(value, (list, tuple)) and value and isinstance(value[0], Interrupt)
+        return [i.value for i in value] if asked else repr(value)
+
+    saved = []
+    for found in saver.list({"configurable": {"thread_id": "1"}}):
+        checkpoint: Any = found.checkpoint
+        tasks: dict[str, int] = {}
+        namespace = found.config["configurable"]["checkpoint_ns"].split(":")[0]
+        saved.append(
+            (
+                namespace,
+                {**found.metadata, "parents": [*map(str, found.metadata.get("parents", {}))]},
+                sorted(checkpoint["channel_values"].items()),
+                numbers(checkpoint["channel_versions"]),
+                {node: numbers(seen) for node, seen in checkpoint["versions_seen"].items()},
+                checkpoint["updated_channels"],
+                found.parent_config is None,
+                [
+                    (tasks.setdefault(task_id, len(tasks)), channel, shown(value))
+                    for task_id, channel, value in found.pending_writes or ()
+                ],
+            )
+        )
+    return sorted(saved, key=lambda entry: (entry[0], -entry[1]["step"]))
+
+
+def _saving(saver_class: type[InMemorySaver], durability: Any, run: str) -> Any:
+    """Run with a saver, then go on with what was saved."""
+
+    def saves(graph: Any) -> Any:
+        saver = graph.checkpointer = saver_class()
+        config = {**CONFIG, "configurable": {"thread_id": "1"}}
+        values = {"stream_mode": "values", "durability": durability}
+
+        def once(given: Any) -> Any:
+            if run == "invoke":
+                return graph.invoke(given, config, durability=durability)
+            if run == "stream":
+                return [*map(copy.deepcopy, graph.stream(given, config, **values))]
+            if run == "ainvoke":
+                return asyncio.run(graph.ainvoke(given, config, durability=durability))
+
+            async def astream() -> list[Any]:
+                return [copy.deepcopy(c) async for c in graph.astream(given, config, **values)]
+
+            return asyncio.run(astream())
+
+        first = _ending(lambda: once({"seen": []})), _thread(saver)
+        return first, _ending(lambda: once(None)), _thread(saver)
+
+    saves.__name__ = f"{saver_class.__name__}-{durability}-{run}"
+    return saves
+
+
+KINDS: list[Any] = [(InMemorySaver, "async"), (InMemorySaver, "sync"), (SaverElsewhere, "async")]
+SAVING = [
+    *itertools.product(
+        PROGRAMS, [_saving(*kind, how) for kind in KINDS for how in ("invoke", "stream")]
+    ),
+    *itertools.product(
+        [*PROGRAMS, *AWAITED],
+        [_saving(*kind, how) for kind in KINDS for how in ("ainvoke", "astream")],
+    ),
+    *itertools.product(PROGRAMS, [_saving(SaverElsewhere, "sync", "invoke")]),
+]
+
+
+@pytest.mark.since_python_3_11("a node's coroutine has no config")
+@pytest.mark.parametrize(
+    ("program", "run"), SAVING, ids=[f"{p.__name__}-{r.__name__}" for p, r in SAVING]
+)
+def test_it_saves_what_stock_saves(engine: str, program: Any, run: Any) -> None:
+    expected_log: Log = []
+    expected = run(program(expected_log))
+    langgraph_engine.install(engine, unsupported="raise")
+    log: Log = []
+    assert run(program(log)) == expected
+    assert log == expected_log
 
 
 def test_nobody_makes_a_task_that_nobody_looks_at(

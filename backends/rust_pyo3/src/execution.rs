@@ -56,8 +56,10 @@ pub(crate) struct Execution {
     namespace: String,
     outputs: FxHashSet<ChannelId>,
     control: Option<Value>,
-    /// Says what versions are, if the last state is saved.
+    /// Says what versions are, if the run is saved.
     saver: Option<Value>,
+    /// Whether the place hears of every superstep, to save it.
+    saves_each: bool,
     pub(crate) event_loop: Option<Value>,
     streamed: Option<Streamed>,
     /// What goes on when the facade says so.
@@ -199,6 +201,7 @@ impl Execution {
             outputs,
             control: optional(intern!(py, "control"))?,
             saver: optional(intern!(py, "saver"))?,
+            saves_each: place.getattr(intern!(py, "saves_each"))?.is_truthy()?,
             event_loop: optional(intern!(py, "event_loop"))?,
             place: place.clone().unbind(),
             under_way: Mutex::new(None),
@@ -295,6 +298,9 @@ impl Execution {
                 Some(shows) => shows,
                 None => return self.stopped(py, at, Kind::Finished, task.live(py)?),
             };
+            if self.saves_each {
+                self.tell_written(py, task)?;
+            }
             let changed = match self.commit(py, task, at) {
                 Ok(changed) => changed,
                 Err(error) => {
@@ -302,6 +308,9 @@ impl Execution {
                     return self.stopped(py, at, Kind::CommitRaised, detail.into_any());
                 }
             };
+            if self.saves_each {
+                self.tell_committed(py, at)?;
+            }
             chunks = shows.chunks;
             if let Some(streamed) = &self.streamed
                 && changed
@@ -321,15 +330,9 @@ impl Execution {
         kind: Kind,
         detail: Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let program = self.program();
         let updated = match &at.updated {
             None => None,
-            Some(channels) => {
-                let names = channels
-                    .iter()
-                    .map(|id| program.channels[id.index()].bind(py));
-                Some(PySet::new(py, names)?)
-            }
+            Some(channels) => Some(self.names_of(py, channels)?),
         };
         types::stop(
             (
@@ -342,6 +345,34 @@ impl Execution {
             )
                 .into_pyobject(py)?,
         )
+    }
+
+    fn names_of<'py>(
+        &self,
+        py: Python<'py>,
+        channels: &[ChannelId],
+    ) -> PyResult<Bound<'py, PySet>> {
+        let names = &self.program().channels;
+        PySet::new(py, channels.iter().map(|id| names[id.index()].bind(py)))
+    }
+
+    // -- save ------------------------------------------------------------------------------------
+
+    /// Tells the place what a task wrote that ended.
+    fn tell_written(&self, py: Python<'_>, task: &StepTask) -> PyResult<()> {
+        let path = &self.program().nodes[task.node.index()].path;
+        let args = (task.id.as_str(), path, task.pairs(py)?);
+        self.place.call_method1(py, intern!(py, "wrote"), args)?;
+        Ok(())
+    }
+
+    /// Tells the place of the superstep before this position.
+    fn tell_committed(&self, py: Python<'_>, at: &Position) -> PyResult<()> {
+        let updated = self.names_of(py, at.updated.as_deref().unwrap_or_default())?;
+        let args = (at.step - 1, at.checkpoint_id.as_str(), updated);
+        self.place
+            .call_method1(py, intern!(py, "committed"), args)?;
+        Ok(())
     }
 
     // -- stream ----------------------------------------------------------------------------------

@@ -149,6 +149,14 @@ impl StepTask {
         Ok(written)
     }
 
+    /// What it wrote, as a list of pairs.
+    pub(crate) fn pairs<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        match self.made(py) {
+            Some(live) => live.bind(py).getattr(intern!(py, "writes")),
+            None => Ok(pairs(py, &self.copied(py))?.into_any()),
+        }
+    }
+
     /// Adds writes.
     pub(crate) fn write(&self, py: Python<'_>, writes: Vec<Written>) -> PyResult<()> {
         let live = {
@@ -167,11 +175,15 @@ impl StepTask {
 
 fn extend(live: &Bound<'_, PyAny>, writes: &[Written]) -> PyResult<()> {
     let py = live.py();
+    live.getattr(intern!(py, "writes"))?
+        .call_method1(intern!(py, "extend"), (pairs(py, writes)?,))?;
+    Ok(())
+}
+
+fn pairs<'py>(py: Python<'py>, writes: &[Written]) -> PyResult<Bound<'py, PyList>> {
     let pairs = PyList::empty(py);
     for (name, _, value) in writes {
         pairs.append(PyTuple::new(py, [name.bind(py).as_any(), value.bind(py)])?)?;
     }
-    live.getattr(intern!(py, "writes"))?
-        .call_method1(intern!(py, "extend"), (pairs,))?;
-    Ok(())
+    Ok(pairs)
 }

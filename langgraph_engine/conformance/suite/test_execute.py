@@ -78,6 +78,7 @@ class Place:
     event_loop: Any = None
     asyncio_task: Any = None
     saver: Any = None
+    saves_each = False
     calls: Any = None
     planned: Any = None
 
@@ -90,6 +91,7 @@ class Place:
         self.drain_requested = False
         self.live: list[Live] = []
         self.nowhere: list[tuple[str, str]] = []
+        self.told: list[tuple[Any, ...]] = []
         self.moves = 0
 
     def live_task(
@@ -114,6 +116,13 @@ class Place:
     def wrote_nowhere(self, name: str, path: tuple[Any, ...], channel: str) -> None:
         assert path[1] == name
         self.nowhere.append((name, channel))
+
+    def wrote(self, task_id: str, path: tuple[Any, ...], writes: list[tuple[str, Any]]) -> None:
+        assert task_id
+        self.told.append((*path, list(writes)))
+
+    def committed(self, step: int, checkpoint_id: str, updated: set[str]) -> None:
+        self.told.append((step, checkpoint_id, updated))
 
 
 CONFIG: ContextVar[Any] = ContextVar("CONFIG")
@@ -345,7 +354,7 @@ def test_the_place_is_told_where_a_run_broke_off(engine: Engine) -> None:
 
 
 @pytest.mark.behavior(
-    "go: Where the last state is saved, the saver says what versions are, and the host what ids are."
+    "go: Where there is a saver, it says what versions are, and the host what ids are."
 )
 def test_a_saver_makes_the_versions(engine: Engine) -> None:
     asked: list[Any] = []
@@ -363,6 +372,71 @@ def test_a_saver_makes_the_versions(engine: Engine) -> None:
     assert asked == [("0000.saver", None), ("0001.saver", None)]
     versions = run.checkpoint("", "", None)["channel_versions"]
     assert versions["z"] == "0002.saver"
+
+
+class Saver:
+    """Counts versions."""
+
+    def get_next_version(self, current: int, _: None) -> int:
+        return current + 1
+
+
+SAVED_ID = "1f0c1b5e-0000-6000-9000-00000000000"
+
+
+@pytest.mark.behavior(
+    "go: Where every superstep is saved, the host hears what its task wrote, and once that is committed, of that."
+)
+def test_the_host_saves_every_superstep(engine: Engine) -> None:
+    place = Place()
+    place.saver, place.saves_each = Saver(), True
+    writes_nothing = call(add_one)
+    calls = {**BOTH, "b": call(looks, (to("z"), to("sum"))), "c": writes_nothing}
+    _, execution = begun(engine, place, calls, NodeSpec("c", ("z",), "z"), version=1)
+    stop = go(execution)
+    assert place.told == [
+        (PULL, "a", [("y", 2)]),
+        (1, f"{SAVED_ID}1", {"y"}),
+        (PULL, "b", [("z", 2), ("sum", 2)]),
+        (2, f"{SAVED_ID}2", {"z", "sum"}),
+        (PULL, "c", []),
+        (3, f"{SAVED_ID}3", set()),
+    ]
+    assert (stop.step, stop.checkpoint_id) == (4, f"{SAVED_ID}3")
+
+
+def looks(value: int) -> int:
+    CONFIG.get().look()
+    return value
+
+
+@pytest.mark.behavior(
+    "go: Where every superstep is saved, the host hears what its task wrote, and once that is committed, of that."
+)
+def test_the_host_hears_of_writes_that_are_refused(engine: Engine) -> None:
+    place = Place()
+    place.saver, place.saves_each = Saver(), True
+    _, execution = begun(
+        engine, place, {**BOTH, "b": call(lambda _: "refused", (to("sum"),))}, version=1
+    )
+    assert go(execution).kind == execute.COMMIT_RAISED
+    assert place.told[1:] == [(1, f"{SAVED_ID}1", {"y"}), (PULL, "b", [("sum", "refused")])]
+
+
+@pytest.mark.behavior("go: If anything else raises, the place is told where the run is.")
+def test_what_the_host_raises_about_saving_is_raised(engine: Engine) -> None:
+    place = Place()
+    place.saver, place.saves_each = Saver(), True
+
+    def fails(*_: Any) -> None:
+        raise LookupError("nowhere to save")
+
+    place.committed = fails  # type: ignore[method-assign]
+    run, execution = begun(engine, place, BOTH, version=1)
+    with pytest.raises(LookupError, match="nowhere to save"):
+        go(execution)
+    assert [(stop.step, stop.updated) for stop in place.stops] == [(2, {"y"})]
+    assert run.read("y") == 2
 
 
 @pytest.mark.behavior(
