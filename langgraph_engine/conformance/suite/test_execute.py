@@ -431,7 +431,7 @@ def test_what_the_host_raises_about_saving_is_raised(engine: Engine) -> None:
     def fails(*_: Any) -> None:
         raise LookupError("nowhere to save")
 
-    place.committed = fails  # type: ignore[method-assign]
+    place.committed = fails  # type: ignore[method-assign, assignment]
     run, execution = begun(engine, place, BOTH, version=1)
     with pytest.raises(LookupError, match="nowhere to save"):
         go(execution)
