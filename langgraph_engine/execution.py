@@ -9,10 +9,10 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from langgraph_engine import upstream
+from langgraph_engine.checkpoint_ids import ID_TAIL, saved_id, ticks
 from langgraph_engine.execute import Executor, Host
 from langgraph_engine.facade_execution import FacadeExecutor
 from langgraph_engine.live_task import LiveConfig
-from langgraph_engine.saving import ID_TAIL, saved_id, ticks
 from langgraph_engine.task_config import note_input_error
 
 if TYPE_CHECKING:

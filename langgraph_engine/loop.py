@@ -39,7 +39,7 @@ from langgraph_engine.task_config import (
     call_task,
     error_handler_task,
     executable_task,
-    path_text,
+    pulled_path_text,
 )
 
 __all__ = ["CallFutures", "Loop"]
@@ -412,7 +412,7 @@ class Loop(StartingLoop):
         if all(channel in upstream.CONTROL_WRITES for channel, _ in writes):
             writes = [*writes, (upstream.NO_WRITES, None)]
         self.pending_writes = [(task_id, channel, value) for channel, value in writes]
-        self.save_writes(task_id, path_text(path), self.savable(writes), alone=True)
+        self.save_writes(task_id, pulled_path_text(path), self.savable(writes), alone=True)
 
     def committed(self, step: int, checkpoint_id: str, updated: set[str]) -> None:
         """A superstep the engine runs was committed: save the checkpoint after it."""

@@ -18,11 +18,12 @@ from langgraph.errors import EmptyInputError
 from langgraph.types import Command
 
 from langgraph_engine import upstream
+from langgraph_engine.checkpoint_ids import saved_id, unsaved_id
 from langgraph_engine.delta import touched_deltas
 from langgraph_engine.planned import task_input, warn_ignored
 from langgraph_engine.protocol import TaskWrites
 from langgraph_engine.restoring import engine_checkpoint, replayed_channels
-from langgraph_engine.saving import SavingLoop, saved_id, unsaved_id
+from langgraph_engine.saving import SavingLoop
 from langgraph_engine.task_config import ChannelMap
 
 if TYPE_CHECKING:

@@ -7,9 +7,6 @@ between sync and async and is left to ``submit`` and the ``saver_*`` methods.
 
 from __future__ import annotations
 
-import itertools
-import random
-import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +20,7 @@ from langgraph.runtime import Runtime
 from langgraph.types import Interrupt, PregelExecutableTask, Send
 
 from langgraph_engine import upstream
+from langgraph_engine.checkpoint_ids import saved_id, unsaved_id
 from langgraph_engine.committing import commit, commit_and_plan
 from langgraph_engine.delta import DeltaBook
 from langgraph_engine.memory_saver import works_in_memory
@@ -36,32 +34,10 @@ if TYPE_CHECKING:
     from langgraph_engine.compiled import CompiledGraph
     from langgraph_engine.live_task import LiveTask
 
-__all__ = ["ID_TAIL", "Latest", "LoopOptions", "SavingLoop", "saved_id", "ticks"]
+__all__ = ["Latest", "LoopOptions", "SavingLoop"]
 
 CONF = upstream.CONF
 WritesT = Sequence[tuple[str, Any]]
-_randbits = random.Random().getrandbits  # noqa: S311 - not a secret
-
-
-ticks = itertools.count(time.time_ns() // 100 + 0x01B21DD213814000)
-"""What checkpoint ids of runs without a saver are made of: 100 ns since 1582, as in a UUID."""
-ID_TAIL = f"8000-{_randbits(48):012x}"
-"""What they end in."""
-
-
-def unsaved_id() -> str:
-    """An id in the form of a checkpoint's, for one of a run that has no saver.
-
-    They grow from call to call and are never given twice; nothing outlives the run to tell them from
-    those LangGraph would have drawn.
-    """
-    tick = f"{next(ticks):015x}"
-    return f"{tick[:8]}-{tick[8:12]}-6{tick[12:]}-{ID_TAIL}"
-
-
-def saved_id(step: int) -> str:
-    """The id of the checkpoint after a superstep, as LangGraph makes it."""
-    return str(upstream.uuid6(clock_seq=step))
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from langgraph.channels import DeltaChannel, UntrackedValue
@@ -42,6 +42,7 @@ __all__ = [
     "first_attempt_config",
     "note_input_error",
     "path_text",
+    "pulled_path_text",
     "task_configurable",
     "task_reader",
 ]
@@ -335,6 +336,10 @@ def path_text(path: Any) -> str:
     if isinstance(path, (tuple, list)):
         return "~" + ", ".join(path_text(part) for part in path)
     return f"{path:010d}" if isinstance(path, int) else str(path)
+
+
+pulled_path_text = lru_cache(maxsize=4096)(path_text)
+"""``path_text`` for tasks of a node that was triggered: a node has one such path."""
 
 
 def _cache_key(

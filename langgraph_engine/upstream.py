@@ -94,6 +94,7 @@ from langgraph.callbacks import (
     get_sync_graph_callback_manager_for_config,
 )
 from langgraph.channels.binop import _get_overwrite
+from langgraph.checkpoint.base import id as _uuids
 from langgraph.checkpoint.base.id import uuid6
 from langgraph.checkpoint.serde.types import _DeltaSnapshot
 from langgraph.pregel import _checkpoint
@@ -319,6 +320,19 @@ def replaced_method() -> str | None:
     return None
 
 
+def next_uuid_tick(now: int) -> int:
+    """The time of the next UUID of version 6 of this process: later than that of any before, LangGraph's among them.
+
+    Args:
+        now: The present moment, in 100 ns since 1582-10-15.
+    """
+    known = vars(_uuids)
+    last = known["_last_v6_timestamp"]
+    tick = now if last is None or now > last else last + 1
+    known["_last_v6_timestamp"] = tick
+    return tick
+
+
 def utc_now_iso() -> str:
     """The present moment as a checkpoint's ``ts``: ISO 8601, UTC."""
     return datetime.now(timezone.utc).isoformat()
@@ -456,6 +470,7 @@ __all__ = [
     "merge_configs",
     "namespace_for_parent_command",
     "new_run_id",
+    "next_uuid_tick",
     "node_input",
     "patch_checkpoint_map",
     "patch_config",

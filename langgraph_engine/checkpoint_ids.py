@@ -1,0 +1,51 @@
+"""The ids of checkpoints: UUIDs of version 6, which sort by the time they were made.
+
+LangGraph draws one for every superstep, also where nothing is saved. Its own function makes an object of the standard
+library's on the way, which takes longer than all an engine does in a superstep; here the text is written directly.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+import time
+from typing import Final
+
+from langgraph_engine import upstream
+
+__all__ = ["ID_TAIL", "saved_id", "ticks", "unsaved_id"]
+
+_TICKS_BEFORE_1970: Final = 0x01B21DD213814000
+"""From the epoch of UUIDs, 1582-10-15, in units of 100 ns; RFC 9562, section 5.1."""
+_LANGGRAPHS: Final = upstream.uuid6
+_own_bits = random.Random().getrandbits  # noqa: S311 - not a secret
+
+ticks = itertools.count(time.time_ns() // 100 + _TICKS_BEFORE_1970)
+"""What checkpoint ids of runs without a saver are made of: 100 ns since 1582, as in a UUID."""
+ID_TAIL = f"8000-{_own_bits(48):012x}"
+"""What they end in."""
+
+
+def unsaved_id() -> str:
+    """An id in the form of a checkpoint's, for one of a run that has no saver.
+
+    They grow from call to call and are never given twice; nothing outlives the run to tell them from
+    those LangGraph would have drawn.
+    """
+    tick = f"{next(ticks):015x}"
+    return f"{tick[:8]}-{tick[8:12]}-6{tick[12:]}-{ID_TAIL}"
+
+
+def saved_id(step: int) -> str:
+    """The id of the checkpoint after a superstep: what LangGraph's ``uuid6(clock_seq=step)`` would give, as text.
+
+    It grows with the ids LangGraph draws itself in this process, and takes its random part from where LangGraph does. If
+    somebody put a function of their own in the place of LangGraph's, that one is called.
+    """
+    if upstream.uuid6 is not _LANGGRAPHS:
+        return str(upstream.uuid6(clock_seq=step))
+    tick = upstream.next_uuid_tick(time.time_ns() // 100 + _TICKS_BEFORE_1970)
+    return (
+        f"{tick >> 28:08x}-{tick >> 12 & 0xFFFF:04x}-6{tick & 0xFFF:03x}"
+        f"-{0x8000 | step & 0x3FFF:04x}-{random.getrandbits(48):012x}"
+    )

@@ -1,0 +1,48 @@
+"""Checkpoint ids: those LangGraph would have drawn, and in order with the ones it draws."""
+
+from __future__ import annotations
+
+import random
+import time
+import uuid
+from typing import Any
+
+import pytest
+from langgraph.checkpoint.base import id as langgraphs
+
+from langgraph_engine import upstream
+from langgraph_engine.checkpoint_ids import saved_id, unsaved_id
+
+
+@pytest.mark.parametrize("step", [-2, -1, 0, 1, 4711, 2**14 - 1, 2**14, 10**9])
+def test_the_id_is_the_one_langgraph_would_have_drawn(
+    monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    now = time.time_ns()
+    monkeypatch.setattr(time, "time_ns", lambda: now)
+    monkeypatch.setattr(random, "getrandbits", lambda bits: 0x0ABCDEF01234 >> 48 - bits)
+    monkeypatch.setattr(langgraphs, "_last_v6_timestamp", None)
+    expected = str(langgraphs.uuid6(clock_seq=step))
+    monkeypatch.setattr(langgraphs, "_last_v6_timestamp", None)
+    assert saved_id(step) == expected
+
+
+def test_ids_grow_whoever_draws_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    moment = time.time_ns()
+    times = iter([moment, moment, moment - 5_000, moment, moment + 10_000, moment])
+    monkeypatch.setattr(time, "time_ns", lambda: next(times))
+    draws: list[Any] = [saved_id, lambda step: str(langgraphs.uuid6(clock_seq=step))] * 3
+    drawn = [draw(3) for draw in draws]
+    assert drawn == sorted(set(drawn))
+
+
+def test_whoever_replaced_langgraphs_ids_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(upstream, "uuid6", lambda clock_seq: uuid.UUID(int=clock_seq))
+    assert saved_id(7) == "00000000-0000-0000-0000-000000000007"
+
+
+def test_ids_of_runs_that_are_not_saved_have_the_same_form() -> None:
+    drawn = [unsaved_id() for _ in range(50)]
+    assert drawn == sorted(set(drawn))
+    assert {uuid.UUID(found).version for found in drawn} == {6}
+    assert all(str(uuid.UUID(found)) == found for found in drawn)
