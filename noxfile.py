@@ -43,6 +43,7 @@ TEST_TOOLS = (
     "pytest-timeout",
     "pytest-xdist",
 )
+SIDE_BY_SIDE = ("--numprocesses=auto", "--maxprocesses=4")
 LINTER = "ruff>=0.12"
 TYPE_CHECKER = "mypy>=1.14"
 BUILDER = "maturin>=1.9,<2"
@@ -262,7 +263,8 @@ def tests(session: nox.Session) -> None:
     install(session, *TEST_TOOLS)
     session.log("the project's own tests, on every engine that is here")
     native = [] if has_cargo() else ["--ignore=tests/native"]
-    session.run("pytest", "-q", "tests", *native)
+    # By files: what an application's runs leave is recorded once for all tests of a file.
+    session.run("pytest", "-q", *SIDE_BY_SIDE, "--dist=loadfile", "tests", *native)
     for engine in engines():
         run_conformance(session, engine)
     others = ("lint", "types", "rust", "c_host", "docs")
@@ -280,7 +282,7 @@ def asked_for(name: str) -> bool:
 def smoke(session: nox.Session) -> None:
     """A quick look at the other interpreters: facade, some parity, the protocol's scenarios."""
     install(session, *TEST_TOOLS)
-    session.run("pytest", "-q", "tests/facade", *session.posargs)
+    session.run("pytest", "-q", *SIDE_BY_SIDE, "tests/facade", *session.posargs)
     session.run(
         "pytest", "-q", "tests/parity", "-k", "chain or react_agent or interrupt_and_resume"
     )

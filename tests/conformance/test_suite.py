@@ -96,7 +96,7 @@ def test_a_scenario_that_quotes_no_bullet_fails_the_suite(run_suite, tmp_path):
         Overwrite([1]),
         upstream.MISSING,
     ],
-    ids=repr,
+    ids=lambda value: type(value).__name__,
 )
 def test_a_value_survives_encoding(value):
     again = decode(encode(value))

@@ -729,16 +729,22 @@ def _saving(saver_class: type[InMemorySaver], durability: Any, run: str) -> Any:
     return saves
 
 
-KINDS: list[Any] = [(InMemorySaver, "async"), (InMemorySaver, "sync"), (SaverElsewhere, "async")]
+KINDS: list[Any] = [(InMemorySaver, "async"), (SaverElsewhere, "async")]
 SAVING = [
     *itertools.product(
-        PROGRAMS, [_saving(*kind, how) for kind in KINDS for how in ("invoke", "stream")]
+        PROGRAMS,
+        [
+            *(_saving(*kind, how) for kind in KINDS for how in ("invoke", "stream")),
+            _saving(SaverElsewhere, "sync", "invoke"),
+        ],
     ),
     *itertools.product(
         [*PROGRAMS, *AWAITED],
-        [_saving(*kind, how) for kind in KINDS for how in ("ainvoke", "astream")],
+        [
+            *(_saving(*kind, how) for kind in KINDS for how in ("ainvoke", "astream")),
+            _saving(InMemorySaver, "sync", "ainvoke"),
+        ],
     ),
-    *itertools.product(PROGRAMS, [_saving(SaverElsewhere, "sync", "invoke")]),
 ]
 
 

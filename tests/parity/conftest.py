@@ -90,15 +90,31 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture(scope="session")
-def recorded(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
-    """The records of a whole corpus, made once for each engine; `again` makes them once more."""
+def recorded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Recorded:
+    """The records of the apps that are tested, made once for each engine; `again` makes them once more."""
     made: dict[Any, dict[Key, dict[str, Any]]] = {}
+    tested = _apps_of(request.session.items)
 
     def get(engines: str, only: tuple[str, ...] = (), again: bool = False) -> Any:
-        request = (engines, only, again)
-        if request not in made:
+        apps = tuple(app for app in tested if app in only) if only else tested
+        wanted = (engines, apps, again)
+        if wanted not in made:
             out = tmp_path_factory.mktemp("parity") / "records.jsonl"
-            made[request] = record_corpus(engines, out, only)
-        return made[request]
+            made[wanted] = record_corpus(engines, out, apps)
+        return made[wanted]
 
     return get
+
+
+def _apps_of(items: list[pytest.Item]) -> tuple[str, ...]:
+    """The apps that tests which were chosen are about: all of them if one is about the whole corpus."""
+    apps: set[str] = set()
+    for item in items:
+        if isinstance(item, pytest.Function) and "recorded" in item.fixturenames:
+            callspec = getattr(item, "callspec", None)
+            cases = [] if callspec is None else callspec.params.values()
+            about = {case.app for case in cases if isinstance(case, Case)}
+            if not about:
+                return tuple(app_names())
+            apps |= about
+    return tuple(sorted(apps))
