@@ -12,6 +12,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
+from operator import is_
 from typing import Any
 
 from langgraph.channels import (
@@ -37,7 +39,7 @@ from langgraph_engine.execution import make_executor
 from langgraph_engine.node_plan import NodePlan
 from langgraph_engine.protocol import ChannelSpec, Engine, GraphSpec, NodeSpec, Program
 
-__all__ = ["CompiledGraph", "compiled", "graph_spec"]
+__all__ = ["CompiledGraph", "Kept", "compiled", "graph_spec", "kept_in"]
 
 _MISSING = upstream.MISSING
 
@@ -204,48 +206,74 @@ def _compile(graph: upstream.AnyPregel, engine: Engine) -> CompiledGraph:
     )
 
 
-_Shape = tuple[Any, ...]
 _KEPT = "__langgraph_engine_compiled__"
 _LOOKED_AT_ONE_BY_ONE = 256
 _lock = threading.Lock()
 
 
-class _Kept(dict[str, tuple[_Shape, CompiledGraph]]):
+class Kept(dict[str, tuple["_Shape", CompiledGraph]]):
     """What was compiled of a graph, by engine. Kept in the graph, so that it goes when the graph goes.
 
     (A weak map of graphs would keep them alive: a node often refers to the graph it is in.) Copies and
     pickles of a graph start without.
+
+    Attributes:
+        coverage: What ``coverage`` knows of the graph.
     """
 
-    def __deepcopy__(self, _: Any) -> _Kept:
-        return _Kept()
+    coverage: Any = None
+
+    def __deepcopy__(self, _: Any) -> Kept:
+        return Kept()
 
     def __reduce__(self) -> Any:
-        return _Kept, ()
+        return Kept, ()
 
 
-def _shape(graph: upstream.AnyPregel) -> _Shape:
+class _Shape:
     """What changes when somebody changes a graph after compiling it.
 
     Replaced nodes and channels are noticed one by one in graphs of ordinary size.
     """
-    nodes, channels = graph.nodes, graph.channels
-    shape = (id(nodes), len(nodes), id(channels), len(channels), id(graph.trigger_to_nodes))
-    if len(nodes) + len(channels) > _LOOKED_AT_ONE_BY_ONE:
-        return shape
-    # What was compiled refers to its nodes and channels: no other object can have their ids.
-    return (*shape, *map(id, nodes.values()), *map(id, channels.values()))
+
+    __slots__ = ("_channels", "_nodes", "_triggers", "_values")
+
+    def __init__(self, graph: upstream.AnyPregel) -> None:
+        nodes, channels = graph.nodes, graph.channels
+        self._nodes, self._channels, self._triggers = nodes, channels, graph.trigger_to_nodes
+        self._values = (*nodes.values(), *channels.values())
+
+    def fits(self, graph: upstream.AnyPregel) -> bool:
+        """Whether the graph is as it was."""
+        nodes, channels, values = graph.nodes, graph.channels, self._values
+        if (
+            nodes is not self._nodes
+            or channels is not self._channels
+            or graph.trigger_to_nodes is not self._triggers
+            or len(nodes) + len(channels) != len(values)
+        ):
+            return False
+        return len(values) > _LOOKED_AT_ONE_BY_ONE or all(
+            map(is_, chain(nodes.values(), channels.values()), values)
+        )
+
+
+def kept_in(graph: upstream.AnyPregel) -> Kept:
+    """What is kept in a graph. Safe from any thread."""
+    kept: Kept | None = graph.__dict__.get(_KEPT)
+    if kept is None:
+        with _lock:
+            kept = graph.__dict__.setdefault(_KEPT, Kept())
+    return kept
 
 
 def compiled(graph: upstream.AnyPregel, engine: Engine) -> CompiledGraph:
     """Compile a graph for an engine, or give what was compiled before. Safe from any thread."""
-    shape = _shape(graph)
-    kept: _Kept | None = graph.__dict__.get(_KEPT)
-    if kept is not None:
-        found = kept.get(engine.name)
-        if found is not None and found[0] == shape:
-            return found[1]
+    kept = kept_in(graph)
+    found = kept.get(engine.name)
+    if found is not None and found[0].fits(graph):
+        return found[1]
+    shape = _Shape(graph)
     made = _compile(graph, engine)
-    with _lock:
-        graph.__dict__.setdefault(_KEPT, _Kept())[engine.name] = (shape, made)
+    kept[engine.name] = (shape, made)
     return made

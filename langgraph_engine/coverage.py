@@ -5,20 +5,13 @@ A graph that isn't covered is handed back to LangGraph whole, with a reason; see
 
 from __future__ import annotations
 
-import weakref
-from typing import Any
-
 from langgraph.channels.base import BaseChannel
 
 from langgraph_engine import upstream
-from langgraph_engine.compiled import channel_spec
+from langgraph_engine.compiled import channel_spec, kept_in
 from langgraph_engine.protocol import Engine
 
 __all__ = ["explain", "uncovered"]
-
-_known: weakref.WeakKeyDictionary[Any, tuple[int, int, tuple[str, ...]]] = (
-    weakref.WeakKeyDictionary()
-)
 
 
 def explain(graph: upstream.AnyPregel, engine: Engine) -> tuple[str, ...]:
@@ -31,13 +24,17 @@ def explain(graph: upstream.AnyPregel, engine: Engine) -> tuple[str, ...]:
 
 def uncovered(graph: upstream.AnyPregel, engine: Engine) -> str | None:
     """Why a graph can't run on an engine, or None. What depends on the graph is remembered."""
-    known = _known.get(graph)
-    shape = (id(engine), len(graph.channels))
-    if known is None or known[:2] != shape:
-        known = (*shape, _missing_capabilities(graph, engine))
-        _known[graph] = known
-    reasons = (*_replaced(), *known[2])
-    return "; ".join(reasons) if reasons else None
+    kept = kept_in(graph)
+    known = kept.coverage
+    if known is None or known[0] is not engine or known[1] != len(graph.channels):
+        known = kept.coverage = (
+            engine,
+            len(graph.channels),
+            _missing_capabilities(graph, engine),
+        )
+    if not known[2] and upstream.replaced_method() is None:
+        return None
+    return "; ".join((*_replaced(), *known[2]))
 
 
 def _missing_capabilities(graph: upstream.AnyPregel, engine: Engine) -> tuple[str, ...]:

@@ -83,7 +83,7 @@ async def afinal_state(
             # With something to wait for beside it, LangGraph's runner lets the failure of a task
             # that runs alone stop the calls it made; without, it waits for them.
             waiter = loop.event_loop.create_future if call.waits_for_stream else None
-            waits = call.durability_mode == "sync"
+            waits = call.durability == "sync"
             loop.begin_execution()
             while True:
                 if loop.execution is not None:
@@ -121,7 +121,7 @@ async def achunks_of(
             await _emit_lifecycle(call, loop)
             loop.use_astream = _streams_elsewhere(root.manager)
             waiter = _prepare_runner(call, loop, chunks, put)
-            waits = call.durability_mode == "sync"
+            waits = call.durability == "sync"
             try:
                 loop.begin_execution(call.streamed())
                 while True:

@@ -67,9 +67,10 @@ def final_state(
     with root:
         with call.make_loop(SyncLoop, latest.put, latest.put, latest) as loop:
             call.opened(loop)
-            _emit_lifecycle(call, loop)
+            if loop.lifecycle_events:
+                _emit_lifecycle(call, loop)
             _prepare_runner(call, loop, None)
-            waits = call.durability_mode == "sync"
+            waits = call.durability == "sync"
             loop.begin_execution()
             while True:
                 if loop.execution is not None:
@@ -82,10 +83,12 @@ def final_state(
                     for _ in _run_tasks(call, loop, None):
                         pass
                 loop.after_tick()
-                _emit_lifecycle(call, loop)
+                if loop.lifecycle_events:
+                    _emit_lifecycle(call, loop)
                 if waits and loop.put_checkpoint_future is not None:
                     loop.put_checkpoint_future.result()
-        _emit_lifecycle(call, loop)
+        if loop.lifecycle_events:
+            _emit_lifecycle(call, loop)
         latest.settle(loop.output)
         root.ended(loop)
     return latest
@@ -101,9 +104,10 @@ def chunks_of(
         chunks = QueueChunks(call) if call.waits_for_stream else Chunks(call)
         with call.make_loop(SyncLoop, chunks.put, chunks.put, None) as loop:
             call.opened(loop)
-            _emit_lifecycle(call, loop)
+            if loop.lifecycle_events:
+                _emit_lifecycle(call, loop)
             waiter = _prepare_runner(call, loop, chunks)
-            waits = call.durability_mode == "sync"
+            waits = call.durability == "sync"
             loop.begin_execution(call.streamed())
             while True:
                 if loop.execution is not None:
@@ -113,10 +117,12 @@ def chunks_of(
                 for _ in run_live(loop) if loop.live else _run_tasks(call, loop, waiter):
                     yield from chunks.taken()
                 loop.after_tick()
-                _emit_lifecycle(call, loop)
+                if loop.lifecycle_events:
+                    _emit_lifecycle(call, loop)
                 if waits and loop.put_checkpoint_future is not None:
                     loop.put_checkpoint_future.result()
-        _emit_lifecycle(call, loop)
+        if loop.lifecycle_events:
+            _emit_lifecycle(call, loop)
         yield from chunks.taken()
         root.ended(loop)
 
@@ -132,9 +138,8 @@ def _run_tasks(call: Invocation, loop: SyncLoop, waiter: Any) -> Iterator[None]:
 
 
 def _emit_lifecycle(call: Invocation, loop: Any) -> None:
-    if loop.lifecycle_events:
-        for tell, event in call.lifecycle_events(loop):
-            tell(event)
+    for tell, event in call.lifecycle_events(loop):
+        tell(event)
 
 
 def _prepare_runner(call: Invocation, loop: SyncLoop, chunks: Chunks | None) -> Any:

@@ -29,7 +29,7 @@ from langgraph_engine.execute import Streamed
 from langgraph_engine.listeners import UnheardRun, callback_manager, mark, nobody_listens
 from langgraph_engine.protocol import Engine
 from langgraph_engine.quiet_config import nested_config
-from langgraph_engine.saving import Latest, LoopOptions
+from langgraph_engine.saving import Latest
 
 if TYPE_CHECKING:
     from langgraph_engine.loop import Loop
@@ -45,8 +45,9 @@ class Invocation:
 
     Attributes:
         config: The run's config.
-        callbacks: The callback manager to announce the run to.
         modes: Every stream mode asked for, to be streamed or printed.
+
+    The other attributes a loop reads are those of ``LoopOptions``.
     """
 
     def __init__(
@@ -74,7 +75,7 @@ class Invocation:
         self.is_async = is_async
         self.context, self.control = context, control
         self.subgraphs, self.version = subgraphs, version
-        self.durability = _durability(durability, deprecated.get("checkpoint_during"))
+        self._durability = _durability(durability, deprecated.get("checkpoint_during"))
         if stream_mode is None:
             # As a node of another graph: the state after each superstep.
             is_node = config is not None and upstream.CONFIG_KEY_TASK_ID in config.get(CONF, {})
@@ -104,7 +105,7 @@ class Invocation:
             self.checkpointer,
             self.store,
             self.cache,
-            self.durability_mode,
+            self.durability,
         ) = self.graph._defaults(
             self.config,
             stream_mode=self.stream_mode,
@@ -112,7 +113,7 @@ class Invocation:
             output_keys=output_keys,
             interrupt_before=before,
             interrupt_after=after,
-            durability=self.durability,
+            durability=self._durability,
         )
         self.waits_for_stream = (
             self.graph.stream_eager
@@ -174,7 +175,7 @@ class Invocation:
             put_threadsafe: Takes stream chunks from any thread.
             latest: The stream of an ``invoke``, if it is one that only wants the last state.
         """
-        if self.checkpointer is None and self.durability is not None:
+        if self._durability is not None and self.checkpointer is None:
             warnings.warn_explicit(
                 "`durability` has no effect when no checkpointer is present.",
                 UserWarning,
@@ -187,47 +188,28 @@ class Invocation:
         self.config = config = graph._own_checkpoint_config(self.config)
         conf = config[CONF]
         self._add_stream_handlers(conf, put_threadsafe)
-        if self.durability is not None:
-            conf[upstream.CONFIG_KEY_DURABILITY] = self.durability_mode
+        if self._durability is not None:
+            conf[upstream.CONFIG_KEY_DURABILITY] = self.durability
         conf[upstream.CONFIG_KEY_RUNTIME] = self._runtime(config, put_threadsafe)
-        watched = bool(self.manager.handlers or self.manager.inheritable_handlers)
-        return loop_class(
-            compiled(graph, self.engine),
-            self.input,
-            config=config,
-            manager=self.manager,
-            stream=upstream.StreamProtocol(put, self.modes),
-            latest=latest,
-            options=LoopOptions(
-                store=self.store,
-                cache=self.cache,
-                checkpointer=self.checkpointer,
-                input_keys=graph.input_channels,
-                output_keys=self.output_keys,
-                stream_keys=graph.stream_channels_asis,
-                interrupt_before=self.interrupt_before,
-                interrupt_after=self.interrupt_after,
-                durability=self.durability_mode,
-                retry_policy=graph.retry_policy,
-                cache_policy=graph.cache_policy,
-                migrate_checkpoint=graph._migrate_checkpoint,
-                direct=not (
-                    watched
-                    or self.waits_for_stream
-                    or self.modes - _DIRECT_MODES
-                    or self.interrupt_before
-                    or self.interrupt_after
-                    or self.cache is not None
-                    or graph.step_timeout is not None
-                    or graph.retry_policy
-                    or graph.cache_policy
-                    or graph.node_error_handler_map
-                    or upstream.CONFIG_KEY_STREAM in conf
-                    or upstream.CONFIG_KEY_NODE_FINISHED in conf
-                    or upstream.CONFIG_KEY_RUNNER_SUBMIT in conf
-                ),
-            ),
+        manager = self.manager
+        self.direct = not (
+            manager.handlers
+            or manager.inheritable_handlers
+            or self.waits_for_stream
+            or not self.modes <= _DIRECT_MODES
+            or self.interrupt_before
+            or self.interrupt_after
+            or self.cache is not None
+            or graph.step_timeout is not None
+            or graph.retry_policy
+            or graph.cache_policy
+            or graph.node_error_handler_map
+            or upstream.CONFIG_KEY_STREAM in conf
+            or upstream.CONFIG_KEY_NODE_FINISHED in conf
+            or upstream.CONFIG_KEY_RUNNER_SUBMIT in conf
         )
+        stream = upstream.StreamProtocol(put, self.modes)
+        return loop_class(compiled(graph, self.engine), self, stream, latest)
 
     def opened(self, loop: Loop) -> None:
         """The loop knows its namespace now: tell the handlers that stream, and let subgraphs stream."""

@@ -115,10 +115,8 @@ _SOURCES_ARE_KNOWN = _names(upstream.configure_callbacks.__code__) <= _KNOWN_SOU
 _SWITCHES_ARE_KNOWN = (
     _names(upstream.tracing_is_enabled.__code__) | _names(upstream.get_tracing_context.__code__)
 ) <= _KNOWN_SWITCHES
-_CONFIGURE = {
-    manager: manager.__dict__["configure"]
-    for manager in (upstream.CallbackManager, upstream.AsyncCallbackManager)
-}
+_MANAGERS = (upstream.CallbackManager, upstream.AsyncCallbackManager)
+_CONFIGURE = tuple((vars(manager), vars(manager)["configure"]) for manager in _MANAGERS)
 
 
 def _tracing_is_on() -> bool:
@@ -153,20 +151,20 @@ def _no_source_has_any() -> bool:
 
 def nobody_listens(config: Any, *, is_async: bool) -> bool:
     """Whether a run with this config would be announced to nobody."""
-    kind = upstream.AsyncCallbackManager if is_async else upstream.CallbackManager
+    methods, configure = _CONFIGURE[is_async]
     return (
         _SOURCES_ARE_KNOWN
         and _SWITCHES_ARE_KNOWN
-        and _tells_nobody(config.get("callbacks"))
-        and kind.__dict__["configure"] is _CONFIGURE[kind]
+        and (not (callbacks := config.get("callbacks")) or _tells_nobody(callbacks))
+        and methods["configure"] is configure
         and _no_source_has_any()
     )
 
 
 def _tells_nobody(callbacks: Any) -> bool:
-    """Whether these are no callbacks at all, or the manager of a task that nobody listens to."""
-    return not callbacks or (
-        type(callbacks) in _CONFIGURE
+    """Whether these callbacks are the manager of a task that nobody listens to."""
+    return (
+        type(callbacks) in _MANAGERS
         and not callbacks.handlers
         and not callbacks.inheritable_handlers
     )

@@ -112,8 +112,8 @@ class AsyncLoop(Loop):
     saves_writes_at_once = _TASKS_START_EAGERLY
     use_astream = False
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
         self.event_loop = asyncio.get_running_loop()
         self._executor: Any = None
         self._coroutines: dict[Any, NodeCoroutine] = {}

@@ -49,7 +49,8 @@ class StartingLoop(SavingLoop):
             Channels whose value the checkpoint doesn't hold and its history does.
         """
         if saved is None:
-            self.checkpoint_id = saved_id(-2) if self.saves else unsaved_id()
+            # One that isn't saved is drawn when the first superstep needs it.
+            self.checkpoint_id = saved_id(-2) if self.saves else ""
             self._loaded = None
             self.checkpoint_metadata = {"step": -2}
             self.pending_writes = []
@@ -144,6 +145,8 @@ class StartingLoop(SavingLoop):
                     else None,
                 },
             )
+        if not self.checkpoint_id:
+            self.checkpoint_id = unsaved_id()
         self.status = "pending"
         if resuming:
             self.push_lifecycle_event("resume")

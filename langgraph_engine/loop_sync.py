@@ -28,8 +28,8 @@ _SAVED = Saved()
 class SyncLoop(Loop):
     """A loop whose saver, cache and tasks are called from threads."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
         self.closing: list[Callable[[], Any]] = []
         self._executor: Any = None
         self._settling = threading.RLock()

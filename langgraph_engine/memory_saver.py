@@ -27,10 +27,12 @@ class Saved:
 
 def works_in_memory(saver: Any) -> bool:
     """Whether a saver's calls never wait for anything."""
+    if saver is None:
+        return False
     # Importing the module for this would import it under whoever is importing LangGraph, and where
     # nobody imported it there are no such savers.
     module = sys.modules.get("langgraph.checkpoint.memory")
-    if saver is None or module is None or type(saver) is not vars(module).get("InMemorySaver"):
+    if module is None or type(saver) is not vars(module).get("InMemorySaver"):
         return False
     serde = type(saver.serde)
     return (

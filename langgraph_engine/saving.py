@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from types import FunctionType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from langgraph.checkpoint.base import WRITES_IDX_MAP, BaseCheckpointSaver
 from langgraph.constants import TAG_HIDDEN
@@ -67,22 +67,27 @@ class Latest:
             self.value = output.copy() if isinstance(output, dict) else output
 
 
-@dataclass(slots=True)
-class LoopOptions:
-    """What an invocation asks for, defaults applied. See ``Pregel.stream`` for the meanings."""
+class LoopOptions(Protocol):
+    """What a loop reads of its invocation: what was asked for, defaults applied. See ``Pregel.stream`` for the meanings.
 
+    Attributes:
+        graph: The graph.
+        config: The run's config.
+        manager: The root run, as callback handlers see it.
+        direct: Whether tasks may be called directly: nobody watches them.
+    """
+
+    graph: upstream.AnyPregel
+    input: Any
+    config: Any
+    manager: Any
     store: Any
     cache: Any
     checkpointer: BaseCheckpointSaver[Any] | None
-    input_keys: str | Sequence[str]
     output_keys: str | Sequence[str]
-    stream_keys: str | Sequence[str]
     interrupt_before: Any
     interrupt_after: Any
     durability: str
-    retry_policy: Sequence[Any]
-    cache_policy: Any
-    migrate_checkpoint: Callable[[Any], None]
     direct: bool
 
 
@@ -128,38 +133,30 @@ class SavingLoop:
     def __init__(
         self,
         graph: CompiledGraph,
-        input: Any,
-        *,
-        config: RunnableConfig,
-        manager: Any,
+        options: LoopOptions,
         stream: upstream.StreamProtocol | None,
         latest: Latest | None,
-        options: LoopOptions,
     ) -> None:
         self.graph = graph
-        self.input = input
-        self.manager = manager
+        pregel = self._pregel = options.graph
+        self.input = options.input
+        self.manager = options.manager
         self.latest = latest
         self.store = options.store
         self.cache = options.cache
-        self.checkpointer = options.checkpointer
-        self.saves = options.checkpointer is not None
+        saver = self.checkpointer = options.checkpointer
+        self.saves = saver is not None
         # A saved checkpoint's id is drawn after the commit, as LangGraph draws it.
-        self.plans_ahead = graph.plans_ahead and not self.saves
-        self.input_keys = options.input_keys
-        self.output_keys = options.output_keys
-        self.output_key_set = frozenset(
-            (options.output_keys,) if isinstance(options.output_keys, str) else options.output_keys
-        )
-        one = isinstance(options.output_keys, str)
-        self._shown_keys = options.output_keys if one else self.output_key_set
-        self.stream_keys = options.stream_keys
+        self.plans_ahead = graph.plans_ahead and saver is None
+        self.input_keys = pregel.input_channels
+        keys = self.output_keys = options.output_keys
+        self.output_key_set = frozenset((keys,) if isinstance(keys, str) else keys)
+        self._shown_keys = keys if isinstance(keys, str) else self.output_key_set
         self.interrupt_before = options.interrupt_before
         self.interrupt_after = options.interrupt_after
         self.durability = options.durability
-        self.retry_policy = options.retry_policy
-        self.cache_policy = options.cache_policy
-        self.migrate_checkpoint = options.migrate_checkpoint
+        self.retry_policy = pregel.retry_policy
+        self.cache_policy = pregel.cache_policy
         self.direct = options.direct
         self.latest_is_lasting = self.output_key_set <= graph.lasting
 
@@ -168,9 +165,9 @@ class SavingLoop:
         self.written_task_ids: set[str] = set()
         self.error_write_futures: list[Any] = []
         self.lifecycle_events: deque[Any] = deque()
-        self._place(config, stream)
+        self._place(options.config, stream)
         self.deltas = DeltaBook(self) if graph.deltas else None
-        self.in_memory = self.deltas is None and works_in_memory(options.checkpointer)
+        self.in_memory = self.deltas is None and works_in_memory(saver)
         self._unsaved: deque[tuple[Callable[..., Any], tuple[Any, ...]]] = deque()
         # Else nobody will ask what was pending: a finished task only needs its writes.
         self.keeps_pending = self.saves or self.cache is not None or self.deltas is not None
@@ -223,6 +220,15 @@ class SavingLoop:
         )
         runtime = conf.get(upstream.CONFIG_KEY_RUNTIME)
         self.control = runtime.control if isinstance(runtime, Runtime) else None
+
+    @property
+    def stream_keys(self) -> str | Sequence[str]:
+        """The channels that are streamed."""
+        return self._pregel.stream_channels_asis
+
+    def migrate_checkpoint(self, checkpoint: Any) -> None:
+        """Bring a loaded checkpoint into the present format, as the graph does."""
+        self._pregel._migrate_checkpoint(checkpoint)  # noqa: SLF001 - has no other name
 
     def task_basis(self) -> TaskBasis:
         """What the tasks of the present superstep have in common."""

@@ -92,9 +92,4 @@ def _count(event: tuple[str, str, str]) -> None:
 
 def _fold() -> None:
     """Move the queue into the totals. The caller holds the lock."""
-    while True:
-        try:
-            event = _queue.popleft()
-        except IndexError:
-            return
-        _totals[event] += 1
+    _totals.update([_queue.popleft() for _ in range(len(_queue))])

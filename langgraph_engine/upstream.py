@@ -303,8 +303,9 @@ def max_supersteps_since_snapshot() -> int:
     return int(vars(_checkpoint)["DELTA_MAX_SUPERSTEPS_SINCE_SNAPSHOT"])
 
 
+_LOOP = vars(PregelLoop)
 _OWN_METHODS = tuple(
-    (name, vars(PregelLoop)[name])
+    (name, _LOOP[name])
     for name in ("accept_push", "after_tick", "output_writes", "put_writes", "tick")
 )
 
@@ -315,7 +316,7 @@ def replaced_method() -> str | None:
     Whoever does expects it to be called, and engines don't.
     """
     for name, own in _OWN_METHODS:
-        if PregelLoop.__dict__[name] is not own:
+        if _LOOP[name] is not own:
             return f"PregelLoop.{name}"
     return None
 

@@ -155,14 +155,16 @@ impl Execution {
         if let Ok(under_way) = self.under_way.try_lock()
             && let Some((_, under_way)) = &*under_way
         {
-            match under_way {
-                UnderWay::Planned(departure) => {
-                    visit.call(&departure.value)?;
-                }
+            let (value, function) = match under_way {
+                UnderWay::Planned(departure) => (&departure.value, &departure.function),
                 UnderWay::Flight(flight) => {
                     visit.call(&flight.task)?;
-                    visit.call(&flight.value)?;
+                    (&flight.value, &flight.function)
                 }
+            };
+            visit.call(value)?;
+            if let Some((function, _)) = function {
+                visit.call(function)?;
             }
         }
         Ok(())

@@ -57,6 +57,7 @@ impl StepTask {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.executor)?;
         visit.call(&self.place)?;
         if let Ok(inside) = self.inside.try_lock() {
             visit.call(&inside.value)?;
