@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-import queue
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -165,12 +164,12 @@ def run_alone(loop: SyncLoop, task: LiveTask, call: Callable[[LiveTask], None]) 
             pass
 
 
-def run_live(loop: Loop) -> Iterator[None]:
+def run_live(loop: SyncLoop) -> Iterator[None]:
     """Run the superstep's tasks; gives control back whenever there may be output."""
-    tasks = tuple(loop.live.values())
-    if len(tasks) > 1:
-        return _run_several(loop, tasks)
-    return run_watched(loop, tasks[0])
+    if len(loop.live) > 1:
+        return SharedRun(loop, _attempt, settle).run_watched()
+    (task,) = loop.live.values()
+    return run_watched(loop, task)
 
 
 def run_watched(
@@ -194,46 +193,6 @@ def run_watched(
         settle(loop, task, None)
     if loop.calls:
         yield from _await_calls(loop.calls, failure)
-
-
-def _run_several(loop: Loop, tasks: tuple[LiveTask, ...]) -> Iterator[None]:
-    yield
-    done: queue.SimpleQueue[Any] = queue.SimpleQueue()
-    loop.call_done = done.put
-
-    def work(task: LiveTask) -> None:
-        try:
-            _attempt(task)
-        except BaseException as error:
-            settle(loop, task, error)
-            raise
-        settle(loop, task, None)
-
-    futures: dict[Any, LiveTask] = {}
-
-    def finished(future: Any) -> None:
-        try:
-            if future.cancelled():
-                settle(loop, futures[future], concurrent.futures.CancelledError())
-        finally:
-            done.put(future)
-
-    for task in tasks:
-        futures[loop.submit(work, task)] = task
-    for future in futures:
-        future.add_done_callback(finished)
-    running = len(tasks)
-    while running or loop.calls:
-        future = done.get()
-        if future in futures:
-            running -= 1
-        elif loop.calls is not None:
-            loop.calls.pop(future, None)
-        if upstream.should_stop_others({future}):
-            break
-        yield
-    yield
-    upstream.raise_first_failure(_outcomes(loop, futures))
 
 
 def _outcomes(loop: Loop, futures: dict[Any, LiveTask]) -> set[Any]:

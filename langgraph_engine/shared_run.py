@@ -1,4 +1,4 @@
-"""Several tasks of a superstep that nobody takes output of: the calling thread works with the pool's.
+"""Several tasks of a superstep: threads take them from one queue, the calling thread among them if it may.
 
 Handing a task to another thread costs more than most tasks do. So the thread that runs the loop takes the
 tasks of a superstep one by one, and so does the run's thread pool, from the same queue:
@@ -9,6 +9,8 @@ tasks of a superstep one by one, and so does the run's thread pool, from the sam
 A thread of the pool gets to work as soon as another one waits for something, in a node that sleeps or
 does I/O; then it starts one more. Nodes that only compute are run by the calling thread, one after the
 other, as the interpreter would have run them anyway. No more run at once than the pool has threads.
+
+If somebody takes output meanwhile, the calling thread only waits for it, and all is done by the pool's.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ import concurrent.futures
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any
 
@@ -61,7 +63,7 @@ class SharedRun:
             (copy_context(), task) for task in loop.live.values()
         )
         self._threads = loop.pool_size()
-        self._helpers = 0
+        self._places = self._threads
         self._lock = threading.Lock()
         self._begun = self._ended = 0
         self._limit = len(self._waiting)
@@ -71,25 +73,50 @@ class SharedRun:
 
     def run(self) -> None:
         """Run every task; the first failure stops those not begun, interrupts are collected."""
-        loop = self._loop
-        loop.call_done = self._done.put
         elsewhere = len(self._waiting)
-        self._call_for_help()
+        self._places -= 1  # this thread's
+        self._begin()
         while (taken := self._take()) is not None:
             context, task = taken
             # Ctrl-C in this thread is the person's, not the task's.
             context.run(self._run_one, task, (KeyboardInterrupt,))
             elsewhere -= 1
         self._cancel_waiting()
-        while not self._has_failed and (elsewhere or loop.calls):
+        for _ in self._ending(elsewhere):
+            pass
+        self._raise_failure()
+
+    def run_watched(self) -> Iterator[None]:
+        """``run`` by the pool's threads alone; gives control back whenever there may be output.
+
+        They go on if whoever takes the output leaves, until every task has ended.
+        """
+        yield
+        running = len(self._waiting)
+        self._begin()
+        yield from self._ending(running)
+        yield
+        self._raise_failure()
+
+    def _begin(self) -> None:
+        self._loop.call_done = self._done.put
+        self._call_for_help()
+
+    def _ending(self, running: int) -> Iterator[None]:
+        """Wait for tasks that others run, and for the calls tasks made, until all have ended or one failed."""
+        loop = self._loop
+        while not self._has_failed and (running or loop.calls):
             done = self._done.get()
             if done is None:
-                elsewhere -= 1
+                running -= 1
             elif loop.calls is not None:
                 loop.calls.pop(done, None)
                 if upstream.should_stop_others({done}):
                     break
-        calls = loop.calls
+            yield
+
+    def _raise_failure(self) -> None:
+        calls = self._loop.calls
         outcomes = set(self._failures)
         if calls is not None:
             outcomes.update(calls.done, calls)
@@ -137,8 +164,8 @@ class SharedRun:
 
     def _call_for_help(self) -> None:
         """Have one more thread of the pool take tasks, if it may and there are any."""
-        if self._begun < self._limit and self._helpers < self._threads - 1:
-            self._helpers += 1
+        if self._begun < self._limit and self._places:
+            self._places -= 1
             self._loop.submit(self._help)
 
     def _help(self) -> None:
@@ -149,6 +176,7 @@ class SharedRun:
                 context.run(self._run_one, task)
             finally:
                 self._done.put(None)
+        self._cancel_waiting()
 
     def _cancel_waiting(self) -> None:
         """Settle the tasks that won't be begun."""

@@ -117,6 +117,41 @@ def test_a_failure_stops_what_langgraphs_pool_has_not_begun() -> None:
     assert {"node 00", "node 02"}.isdisjoint(graph.get_state(config).next)
 
 
+def _one_after_the_other(count: int, log: list[int]) -> list[Callable[..., Any]]:
+    """Nodes that end in their order, even if all of them have begun."""
+    turns = [threading.Event() for _ in range(count + 1)]
+    turns[0].set()
+
+    def node(number: int) -> Callable[..., Any]:
+        def waits_for_its_turn(state: Seen) -> Seen:
+            assert turns[number].wait(PATIENCE)
+            log.append(number)
+            turns[number + 1].set()
+            return {"seen": [number]}
+
+        return waits_for_its_turn
+
+    return [node(number) for number in range(count)]
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 10])
+@pytest.mark.parametrize("taken", [2, 6])
+def test_whoever_leaves_a_stream_does_not_stop_its_tasks(taken: int, at_once: int) -> None:
+    log: list[int] = []
+    saver = InMemorySaver()
+    graph = _graph(*_one_after_the_other(6, log), saver=saver)
+    config: Any = {**THREAD, "max_concurrency": at_once}
+    stream = graph.stream({"seen": []}, config)
+    for _ in range(taken):
+        next(stream)
+    stream.close()
+    saved = saver.get_tuple(config)
+    assert saved is not None
+    pending = [value for _, channel, value in saved.pending_writes or () if channel == "seen"]
+    assert log == [0, 1, 2, 3, 4, 5]
+    assert sorted(pending) == [[number] for number in log]
+
+
 def test_interrupts_of_all_tasks_are_collected() -> None:
     def asks(state: Seen) -> Seen:
         return {"seen": [interrupt("?")]}
