@@ -17,7 +17,8 @@ __all__ = ["ID_TAIL", "saved_id", "ticks", "unsaved_id"]
 
 _TICKS_BEFORE_1970: Final = 0x01B21DD213814000
 """From the epoch of UUIDs, 1582-10-15, in units of 100 ns; RFC 9562, section 5.1."""
-_LANGGRAPHS: Final = upstream.uuid6
+_LANGGRAPHS: Final = upstream.uuid6 if upstream.uuid6.__module__ == upstream.UUIDS else None
+"""LangGraph's own function; None if somebody had put another in its place before this was imported."""
 _own_bits = random.Random().getrandbits  # noqa: S311 - not a secret
 
 ticks = itertools.count(time.time_ns() // 100 + _TICKS_BEFORE_1970)

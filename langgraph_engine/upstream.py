@@ -321,6 +321,10 @@ def replaced_method() -> str | None:
     return None
 
 
+UUIDS = _uuids.__name__
+"""The module of LangGraph's that UUIDs of version 6 are made in."""
+
+
 def next_uuid_tick(now: int) -> int:
     """The time of the next UUID of version 6 of this process: later than that of any before, LangGraph's among them.
 
@@ -388,6 +392,7 @@ __all__ = [
     "SKIP_WRITE",
     "SNAPSHOT_BUMPS",
     "TASKS",
+    "UUIDS",
     "AnyPregel",
     "AsyncBackgroundExecutor",
     "AsyncCallbackManager",

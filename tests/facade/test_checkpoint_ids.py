@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 import time
 import uuid
 from typing import Any
@@ -46,3 +48,18 @@ def test_ids_of_runs_that_are_not_saved_have_the_same_form() -> None:
     assert drawn == sorted(set(drawn))
     assert {uuid.UUID(found).version for found in drawn} == {6}
     assert all(str(uuid.UUID(found)) == found for found in drawn)
+
+
+def test_a_replacement_from_before_is_asked_as_well() -> None:
+    """A process of its own: what counts is who was there when the engine was imported."""
+    program = """
+import uuid
+import langgraph.checkpoint.base.id as ids
+ids.uuid6 = lambda node=None, clock_seq=None: uuid.UUID(int=clock_seq)
+from langgraph_engine.checkpoint_ids import saved_id
+print(saved_id(7))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "00000000-0000-0000-0000-000000000007"
