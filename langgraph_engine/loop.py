@@ -448,6 +448,18 @@ class Loop(StartingLoop):
         self.execution = self.asyncio_task = self.planned = None
         self.put_checkpoint_call = self.put_writes_call = None
 
+    def saves_at_exit(self, error: BaseException | None) -> bool:
+        """Whether the run is saved as it ends: not what a subgraph did that is over, which its caller saves."""
+        return (
+            self.saves
+            and self.durability == "exit"
+            and (
+                not self.is_nested
+                or error is not None
+                or all(upstream.NS_END not in part for part in self.checkpoint_ns)
+            )
+        )
+
     def on_exit(
         self,
         exc_type: type[BaseException] | None,
@@ -455,12 +467,8 @@ class Loop(StartingLoop):
         _: TracebackType | None,
     ) -> bool | None:
         """Save what is left; an interrupt of a root graph becomes its output."""
-        if self.durability == "exit" and (
-            not self.is_nested
-            or error is not None
-            or all(upstream.NS_END not in part for part in self.checkpoint_ns)
-        ):
-            if self.deltas is not None and self.saves:
+        if self.saves_at_exit(error):
+            if self.deltas is not None:
                 self.deltas.put_written(self)
             self.put_checkpoint(self.checkpoint_metadata, exiting=True)
             self.put_pending_writes()

@@ -319,7 +319,7 @@ class AsyncLoop(Loop):
     ) -> bool | None:
         self.save_unsaved()
         unused = self._executor is None and not self._coroutines
-        if self.direct and unused and self.durability != "exit":
+        if self.direct and unused and not self.saves_at_exit(error):
             try:
                 return self.on_exit(exc_type, error, traceback)
             finally:

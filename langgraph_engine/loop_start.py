@@ -10,7 +10,7 @@ The rules for what counts as a resume, a replay and a fork are LangGraph's.
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -64,16 +64,17 @@ class StartingLoop(SavingLoop):
             self.pending_writes = [(str(t), c, v) for t, c, v in saved.pending_writes or ()]
             self.previous_versions = checkpoint["channel_versions"].copy()
             self.previous = checkpoint["channel_values"].get(upstream.PREVIOUS)
-        saved_config: Any = {} if saved is None else saved.config
-        self.checkpoint_config = {
-            **self.checkpoint_config,
-            **saved_config,
-            CONF: {
-                upstream.CONFIG_KEY_CHECKPOINT_NS: "",
-                **self.checkpoint_config.get(CONF, {}),
-                **saved_config.get(CONF, {}),
-            },
-        }
+        if self.saves:
+            saved_config: Any = {} if saved is None else saved.config
+            self.checkpoint_config = {
+                **self.checkpoint_config,
+                **saved_config,
+                CONF: {
+                    upstream.CONFIG_KEY_CHECKPOINT_NS: "",
+                    **self.checkpoint_config.get(CONF, {}),
+                    **saved_config.get(CONF, {}),
+                },
+            }
         self.checkpoint_id_saved = self.checkpoint_id
         if self.deltas is not None:
             self.deltas.adopted(self, saved=saved is not None)
@@ -130,7 +131,7 @@ class StartingLoop(SavingLoop):
                 self.pending_writes = [w for w in self.pending_writes if w[1] != upstream.INTERRUPT]
                 self.put_checkpoint({"source": "fork"})
             self.emit("values", lambda: iter((self.run.read(self.output_keys),)))
-        elif writes := deque(upstream.map_input(self.input_keys, self.input)):
+        elif writes := self._input():
             drops = bool(self.previous_versions or input_writes)
             updated = self._take_input(writes, drops)
         elif upstream.CONFIG_KEY_RESUMING not in conf:
@@ -151,6 +152,13 @@ class StartingLoop(SavingLoop):
         if resuming:
             self.push_lifecycle_event("resume")
         return updated
+
+    def _input(self) -> list[tuple[str, Any]]:
+        """The input as writes."""
+        given, keys = self.input, self.input_keys
+        if type(keys) is str:  # of a graph with a schema
+            return [] if given is None else [(keys, given)]
+        return [*upstream.map_input(keys, given)]
 
     def _is_resuming(self, command: Command[Any] | None) -> bool:
         if not self.previous_versions:
@@ -252,7 +260,7 @@ class StartingLoop(SavingLoop):
         statuses = upstream.read_task_statuses(self.pending_writes).values()
         return {i.id for status in statuses for i in status.pending_interrupts}
 
-    def _take_input(self, writes: deque[tuple[str, Any]], drops: bool) -> set[str] | None:
+    def _take_input(self, writes: list[tuple[str, Any]], drops: bool) -> set[str] | None:
         """Commit new input; tasks an earlier run, or a command, left unfinished are dropped."""
         if self.deltas is not None:
             self.deltas.with_ids(writes)

@@ -179,7 +179,7 @@ class SyncLoop(Loop):
         traceback: TracebackType | None,
     ) -> bool | None:
         try:
-            if self._executor is None and self.durability != "exit":
+            if self._executor is None and not self.saves_at_exit(error):
                 return self.on_exit(exc_type, error, traceback)
             stack = ExitStack()  # what is added last is done first
             stack.push(self._close_executor)

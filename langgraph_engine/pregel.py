@@ -7,7 +7,7 @@ otherwise calls the method it replaced.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from langgraph.types import GraphOutput
@@ -86,7 +86,7 @@ def _prints(graph: upstream.AnyPregel, kwargs: dict[str, Any]) -> bool:
     )
 
 
-def _final(value: Any, interrupts: list[Any]) -> Any:
+def _final(value: Any, interrupts: Sequence[Any]) -> Any:
     if not interrupts:
         return value
     if isinstance(value, dict):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, Protocol
@@ -52,14 +52,14 @@ class Latest:
 
     value: Any = None
     due: bool = False
-    interrupts: list[Interrupt] = field(default_factory=list)
+    interrupts: Sequence[Interrupt] = ()
 
     def put(self, chunk: tuple[tuple[str, ...], str, Any]) -> None:
         _, mode, payload = chunk
         if mode == "values":
             self.value, self.due = payload, False
         elif isinstance(payload, dict) and payload.get(upstream.INTERRUPT) is not None:
-            self.interrupts.extend(payload[upstream.INTERRUPT])
+            self.interrupts = [*self.interrupts, *payload[upstream.INTERRUPT]]
 
     def settle(self, output: Any) -> None:
         """The run is over: if a newer state was due, it is the output read at the end."""
