@@ -24,17 +24,20 @@ def explain(graph: upstream.AnyPregel, engine: Engine) -> tuple[str, ...]:
 
 def uncovered(graph: upstream.AnyPregel, engine: Engine) -> str | None:
     """Why a graph can't run on an engine, or None. What depends on the graph is remembered."""
-    kept = kept_in(graph)
+    kept, channels = kept_in(graph), graph.channels
     known = kept.coverage
-    if known is None or known[0] is not engine or known[1] != len(graph.channels):
-        known = kept.coverage = (
-            engine,
-            len(graph.channels),
-            _missing_capabilities(graph, engine),
-        )
-    if not known[2] and upstream.replaced_method() is None:
+    # A copy of a graph may share what is kept, with channels of its own.
+    if (
+        known is None
+        or known[0] is not engine
+        or known[1] is not channels
+        or known[2] != len(channels)
+    ):
+        reasons = _missing_capabilities(graph, engine)
+        known = kept.coverage = engine, channels, len(channels), reasons
+    if not known[3] and upstream.replaced_method() is None:
         return None
-    return "; ".join((*_replaced(), *known[2]))
+    return "; ".join((*_replaced(), *known[3]))
 
 
 def _missing_capabilities(graph: upstream.AnyPregel, engine: Engine) -> tuple[str, ...]:

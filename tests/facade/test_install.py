@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import functools
 import inspect
 import threading
+from types import SimpleNamespace
 from typing import TypedDict
 
 import pytest
+from langgraph.channels import Topic
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.pregel import Pregel
@@ -17,6 +20,7 @@ from langgraph.types import StateUpdate
 
 import langgraph_engine
 from langgraph_engine import installation, registry, startup_hook, versions
+from langgraph_engine.coverage import uncovered
 from langgraph_engine.errors import (
     ConfigurationError,
     EngineLoadError,
@@ -227,6 +231,18 @@ def test_what_the_engine_cannot_do_is_handed_back_and_counted_or_raises(monkeypa
     langgraph_engine.install("python", unsupported="raise")
     with pytest.raises(UnsupportedError, match="too odd"):
         graph.invoke({"number": 1})
+
+
+def test_a_copy_with_other_channels_is_judged_by_its_own():
+    langgraph_engine.install("python")
+    engine = SimpleNamespace(name="few", capabilities=installation.current.engine.capabilities)
+    engine.capabilities -= {"channel:topic"}
+    graph = small_graph()
+    assert uncovered(graph, engine) is None
+    copied = copy.copy(graph)
+    copied.channels = {**graph.channels, "number": Topic(int)}
+    assert "channel 'number' needs the capability 'channel:topic'" in uncovered(copied, engine)
+    assert uncovered(graph, engine) is None
 
 
 def test_a_replaced_method_of_the_stock_loop_hands_runs_back(monkeypatch):
