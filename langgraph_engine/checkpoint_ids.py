@@ -41,7 +41,7 @@ def saved_id(step: int) -> str:
     """The id of the checkpoint after a superstep: what LangGraph's ``uuid6(clock_seq=step)`` would give, as text.
 
     It grows with the ids LangGraph draws itself in this process, and takes its random part from where LangGraph does. If
-    somebody put a function of their own in the place of LangGraph's, that one is called.
+    ``upstream.uuid6`` is a function of somebody's own, that one is called.
     """
     if upstream.uuid6 is not _LANGGRAPHS:
         return str(upstream.uuid6(clock_seq=step))

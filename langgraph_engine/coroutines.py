@@ -122,6 +122,7 @@ class NodeCoroutine:
 
     def close(self) -> None:
         """Stop it, because the run is over."""
+        # One that goes on after it was stopped before may still return something, and that is taken.
         self.given_up = self._asyncio_task.done()
         self._stop()
 

@@ -69,7 +69,9 @@ def run_ahead(loop: SyncLoop) -> None:
         stop = loop.run_on()
         if is_planned(loop, stop):
             return
-        run_alone(loop, *rest(loop, stop))
+        ended = rest(loop, stop)
+        del stop
+        run_alone(loop, *ended)
         loop.after_tick()
 
 
@@ -90,7 +92,9 @@ async def arun_ahead(loop: AsyncLoop) -> None:
             stop = loop.run_on_after(None)
         if is_planned(loop, stop):
             return
-        await arun_alone(loop, *arest(loop, stop))
+        ended = arest(loop, stop)
+        del stop
+        await arun_alone(loop, *ended)
         loop.after_tick()
 
 
@@ -104,7 +108,9 @@ def chunks_ahead(loop: SyncLoop, chunks: Chunks) -> Iterator[Any]:
             stop = loop.run_on_after(None)
         if is_planned(loop, stop):
             return
-        for _ in run_watched(loop, *rest(loop, stop)):
+        ended = rest(loop, stop)
+        del stop
+        for _ in run_watched(loop, *ended):
             yield from chunks.taken()
         loop.after_tick()
 
@@ -131,7 +137,7 @@ def is_planned(loop: Loop, stop: Stop) -> bool:
         task, error = stop.detail
         if not loop.pending_writes:  # else it is settled
             settle(loop, task, None)  # it ended; what is wrong is what it wrote
-        _raise(_as_langgraphs(loop, error))
+        raise _as_langgraphs(loop, error)
     return False
 
 
@@ -140,7 +146,7 @@ def rest(loop: Loop, stop: Stop) -> tuple[LiveTask, Callable[[LiveTask], None]]:
     if stop.kind == FINISHED:
         return stop.detail, _nothing
     task, error, _ = stop.detail
-    return task, partial(_raise, _as_langgraphs(loop, error))
+    return task, partial(_raise, [_as_langgraphs(loop, error)])
 
 
 def arest(loop: AsyncLoop, stop: Stop) -> tuple[LiveTask, Callable[[LiveTask], Awaitable[None]]]:
@@ -148,7 +154,7 @@ def arest(loop: AsyncLoop, stop: Stop) -> tuple[LiveTask, Callable[[LiveTask], A
     if stop.kind == FINISHED:
         return stop.detail, _anothing
     task, error, cancels = stop.detail
-    return task, partial(_araise, _as_langgraphs(loop, error), loop.asyncio_task, cancels)
+    return task, partial(_araise, [_as_langgraphs(loop, error)], loop.asyncio_task, cancels)
 
 
 async def awaited(loop: AsyncLoop, stop: Stop) -> Stop:
@@ -197,11 +203,14 @@ async def _anothing(_: LiveTask) -> None:
     """The node and its writers ran already."""
 
 
-def _raise(error: BaseException, _: LiveTask | None = None) -> NoReturn:
-    raise error
+def _raise(errors: list[BaseException], _: LiveTask) -> NoReturn:
+    """Raise the one exception, and let go of it: its traceback will refer to whoever has it, and so to the run."""
+    raise errors.pop()
 
 
-async def _araise(error: BaseException, asyncio_task: Any, cancels: int, _: LiveTask) -> None:
-    if cancels and isinstance(error, asyncio.CancelledError):
+async def _araise(
+    errors: list[BaseException], asyncio_task: Any, cancels: int, _: LiveTask
+) -> None:
+    if cancels and isinstance(errors[0], asyncio.CancelledError):
         await OwnCancels(asyncio_task, cancels)
-    raise error
+    raise errors.pop()

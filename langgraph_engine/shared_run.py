@@ -10,7 +10,8 @@ A thread of the pool gets to work as soon as another one waits for something, in
 does I/O; then it starts one more. Nodes that only compute are run by the calling thread, one after the
 other, as the interpreter would have run them anyway. No more run at once than the pool has threads.
 
-If somebody takes output meanwhile, the calling thread only waits for it, and all is done by the pool's.
+If somebody takes output meanwhile, the calling thread only waits for it, and all is done by the pool's. Then it is the
+calling thread that stops the others once a task has failed, if it is still there: whoever leaves lets them all run.
 """
 
 from __future__ import annotations
@@ -64,6 +65,7 @@ class SharedRun:
         )
         self._threads = loop.pool_size()
         self._places = self._threads
+        self._is_watched = False
         self._lock = threading.Lock()
         self._begun = self._ended = 0
         self._limit = len(self._waiting)
@@ -92,10 +94,15 @@ class SharedRun:
         They go on if whoever takes the output leaves, until every task has ended.
         """
         yield
+        self._is_watched = True
         running = len(self._waiting)
         self._begin()
         yield from self._ending(running)
         yield
+        if self._has_failed:
+            with self._lock:
+                self._limit = self._begun
+            self._cancel_waiting()
         self._raise_failure()
 
     def _begin(self) -> None:
@@ -155,12 +162,14 @@ class SharedRun:
         failed.set_exception(error)
         self._failures.add(failed)
         if upstream.should_stop_others({failed}):
+            self._has_failed = True
+            if self._is_watched:
+                return
             with self._lock:
                 # LangGraph's pool has a task for each of its threads under way at any time, and the
                 # thread that failed takes the next one before anybody can tell it not to.
                 begun = self._ended + 1 + self._threads
                 self._limit = min(self._limit, max(begun, self._begun))
-            self._has_failed = True
 
     def _call_for_help(self) -> None:
         """Have one more thread of the pool take tasks, if it may and there are any."""

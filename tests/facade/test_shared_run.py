@@ -152,6 +152,47 @@ def test_whoever_leaves_a_stream_does_not_stop_its_tasks(taken: int, at_once: in
     assert sorted(pending) == [[number] for number in log]
 
 
+@pytest.mark.parametrize("at_once", [1, 10])
+def test_a_failure_stops_nobody_once_the_stream_was_left(at_once: int) -> None:
+    log: list[int] = []
+
+    def fails(state: Seen) -> Seen:
+        assert left.wait(PATIENCE)
+        raise ValueError("nobody hears")
+
+    left = threading.Event()
+    graph = _graph(lambda _: {"seen": ["first"]}, fails, *_one_after_the_other(6, log))
+    stream = graph.stream({"seen": []}, {"max_concurrency": at_once})
+    next(stream)
+    threading.Timer(0.1, left.set).start()  # while closing waits for the nodes
+    stream.close()
+    assert log == [0, 1, 2, 3, 4, 5]
+
+
+def test_what_a_failure_stopped_is_saved_at_the_end() -> None:
+    def fails(state: Seen) -> Seen:
+        raise ValueError("the second one")
+
+    def holds_the_only_thread(state: Seen) -> Seen:
+        threading.Event().wait(2)  # the caller has stopped the others by then
+        return {"seen": ["late"]}
+
+    log: list[int] = []
+    first = _one_after_the_other(1, log)
+    graph = _graph(*first, fails, holds_the_only_thread, _thread, _thread, saver=InMemorySaver())
+    config: Any = {**THREAD, "max_concurrency": 1}
+    with pytest.raises(ValueError, match="the second one"):
+        list(graph.stream({"seen": []}, config, durability="exit"))
+    errors = [task.error for task in graph.get_state(THREAD).tasks]
+    assert errors == [
+        None,
+        "ValueError('the second one')",
+        None,
+        "CancelledError()",
+        "CancelledError()",
+    ]
+
+
 def test_interrupts_of_all_tasks_are_collected() -> None:
     def asks(state: Seen) -> Seen:
         return {"seen": [interrupt("?")]}
