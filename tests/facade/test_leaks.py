@@ -632,3 +632,20 @@ def test_a_run_in_an_event_loop_leaves_nothing(ending: str, config: dict[str, An
             assert running == 0
 
     _nothing_is_left(lambda count: asyncio.run(some(count)))
+
+
+@pytest.mark.parametrize("durability", ["async", "sync", "exit"])
+def test_an_interrupted_run_goes_away_without_a_collection(durability: Any) -> None:
+    def asks(state: Seen) -> Seen:
+        interrupt("who?")
+        return {}
+
+    graph = _graph(asks)
+    gc.collect()
+    gc.disable()
+    try:
+        graph.invoke({}, {"configurable": {"thread_id": "1"}}, durability=durability)
+        kept = [type(found).__name__ for found in gc.get_objects()]
+    finally:
+        gc.enable()
+    assert "SyncLoop" not in kept
