@@ -645,6 +645,15 @@ def _astreams(mode: Any) -> Any:
     return stream
 
 
+def _runs_as_on_stock(engine: str, program: Any, run: Any) -> None:
+    """Whether a program does, and shows, the same on stock and on an engine."""
+    expected_log: Log = []
+    expected = run(program(expected_log))
+    langgraph_engine.install(engine, unsupported="raise")
+    log: Log = []
+    assert (run(program(log)), log) == (expected, expected_log)
+
+
 MODES: list[Any] = ["updates", "values", ["updates", "values"]]
 CASES = [
     *itertools.product(PROGRAMS, [_sync, *map(_streams, MODES)]),
@@ -657,11 +666,7 @@ CASES = [
     ("program", "run"), CASES, ids=[f"{p.__name__}-{r.__name__}" for p, r in CASES]
 )
 def test_it_ends_as_on_stock(engine: str, program: Any, run: Any) -> None:
-    expected_log: Log = []
-    expected = run(program(expected_log))
-    langgraph_engine.install(engine, unsupported="raise")
-    log: Log = []
-    assert (run(program(log)), log) == (expected, expected_log)
+    _runs_as_on_stock(engine, program, run)
 
 
 class SaverElsewhere(InMemorySaver):
@@ -753,12 +758,7 @@ SAVING = [
     ("program", "run"), SAVING, ids=[f"{p.__name__}-{r.__name__}" for p, r in SAVING]
 )
 def test_it_saves_what_stock_saves(engine: str, program: Any, run: Any) -> None:
-    expected_log: Log = []
-    expected = run(program(expected_log))
-    langgraph_engine.install(engine, unsupported="raise")
-    log: Log = []
-    assert run(program(log)) == expected
-    assert log == expected_log
+    _runs_as_on_stock(engine, program, run)
 
 
 def test_nobody_makes_a_task_that_nobody_looks_at(
