@@ -41,7 +41,7 @@ def commit(
         committed = run.commit(writes, version)
     except CommitRejected as verdict:
         raise refusal(verdict, channels) from None
-    return _updated(committed) if committed[1] else committed[0]
+    return _updated(committed)
 
 
 def commit_and_plan(

@@ -131,7 +131,7 @@ class StartingLoop(SavingLoop):
                 self.pending_writes = [w for w in self.pending_writes if w[1] != upstream.INTERRUPT]
                 self.put_checkpoint({"source": "fork"})
             self.emit("values", lambda: iter((self.run.read(self.output_keys),)))
-        elif writes := self._input():
+        elif writes := [*upstream.map_input(self.input_keys, self.input)]:
             drops = bool(self.previous_versions or input_writes)
             updated = self._take_input(writes, drops)
         elif upstream.CONFIG_KEY_RESUMING not in conf:
@@ -152,13 +152,6 @@ class StartingLoop(SavingLoop):
         if resuming:
             self.push_lifecycle_event("resume")
         return updated
-
-    def _input(self) -> list[tuple[str, Any]]:
-        """The input as writes."""
-        given, keys = self.input, self.input_keys
-        if type(keys) is str:  # of a graph with a schema
-            return [] if given is None else [(keys, given)]
-        return [*upstream.map_input(keys, given)]
 
     def _is_resuming(self, command: Command[Any] | None) -> bool:
         if not self.previous_versions:

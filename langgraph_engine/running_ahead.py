@@ -7,7 +7,7 @@ there is nothing to run, or a superstep that isn't simple.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Generator, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -46,17 +46,6 @@ __all__ = [
     "run_ahead",
 ]
 
-
-class _Turn:
-    """Awaits a turn of the event loop, as ``asyncio.sleep(0)`` does."""
-
-    __slots__ = ()
-
-    def __await__(self) -> Generator[None, None, None]:
-        yield
-
-
-_TURN = _Turn()
 WAITS = frozenset({AWAIT, TURN, CANCELLED_ITSELF})
 """The stops that are ``awaited``."""
 GOES_ON = WAITS | {STREAMED}
@@ -80,16 +69,7 @@ async def arun_ahead(loop: AsyncLoop) -> None:
     while may_run_ahead(loop):
         stop = loop.run_on()
         while stop.kind in WAITS:
-            if stop.kind != TURN:
-                stop = await awaited(loop, stop)
-                continue
-            # As `awaited` does, without a coroutine for it: runs that go on side by side take a turn for each superstep.
-            try:
-                await _TURN
-            except BaseException:
-                loop.take_stop(stop)
-                raise
-            stop = loop.run_on_after(None)
+            stop = await awaited(loop, stop)
         if is_planned(loop, stop):
             return
         ended = arest(loop, stop)
@@ -161,7 +141,7 @@ async def awaited(loop: AsyncLoop, stop: Stop) -> Stop:
     """Await what a stop is about, and have the engine go on."""
     if stop.kind == TURN:
         try:
-            await _TURN
+            await asyncio.sleep(0)
         except BaseException:
             loop.take_stop(stop)
             raise
