@@ -25,8 +25,7 @@ from langgraph_engine.running_ahead import (
     is_planned,
     may_run_ahead,
 )
-from langgraph_engine.saving import Latest
-from langgraph_engine.streams import Chunks, QueueChunks
+from langgraph_engine.streams import Chunks, Latest, QueueChunks
 
 __all__ = ["achunks_of", "afinal_state"]
 

@@ -19,8 +19,7 @@ from langgraph_engine.listeners import announce
 from langgraph_engine.loop_sync import SyncLoop
 from langgraph_engine.protocol import Engine
 from langgraph_engine.running_ahead import chunks_ahead, run_ahead
-from langgraph_engine.saving import Latest
-from langgraph_engine.streams import Chunks, QueueChunks
+from langgraph_engine.streams import Chunks, Latest, QueueChunks
 
 __all__ = ["chunks_of", "final_state"]
 

@@ -29,7 +29,7 @@ from langgraph_engine.execute import Streamed
 from langgraph_engine.listeners import UnheardRun, callback_manager, mark, nobody_listens
 from langgraph_engine.protocol import Engine
 from langgraph_engine.quiet_config import nested_config
-from langgraph_engine.saving import Latest
+from langgraph_engine.streams import Latest
 
 if TYPE_CHECKING:
     from langgraph_engine.loop import Loop

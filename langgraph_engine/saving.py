@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, Protocol
@@ -25,7 +24,7 @@ from langgraph_engine.committing import commit, commit_and_plan
 from langgraph_engine.delta import DeltaBook
 from langgraph_engine.memory_saver import works_in_memory
 from langgraph_engine.protocol import Plan, Run, TaskWrites
-from langgraph_engine.streams import update_of
+from langgraph_engine.streams import Latest, update_of
 from langgraph_engine.task_config import ChannelMap, TaskBasis, path_text
 
 if TYPE_CHECKING:
@@ -34,37 +33,10 @@ if TYPE_CHECKING:
     from langgraph_engine.compiled import CompiledGraph
     from langgraph_engine.live_task import LiveTask
 
-__all__ = ["Latest", "LoopOptions", "SavingLoop"]
+__all__ = ["LoopOptions", "SavingLoop"]
 
 CONF = upstream.CONF
 WritesT = Sequence[tuple[str, Any]]
-
-
-@dataclass(slots=True)
-class Latest:
-    """The stream of an ``invoke``: keeps the last state and every interrupt, drops the rest.
-
-    Attributes:
-        value: The last state streamed.
-        due: A newer state was due, and can still be read from the channels.
-        interrupts: Interrupts streamed, in order.
-    """
-
-    value: Any = None
-    due: bool = False
-    interrupts: Sequence[Interrupt] = ()
-
-    def put(self, chunk: tuple[tuple[str, ...], str, Any]) -> None:
-        _, mode, payload = chunk
-        if mode == "values":
-            self.value, self.due = payload, False
-        elif isinstance(payload, dict) and payload.get(upstream.INTERRUPT) is not None:
-            self.interrupts = [*self.interrupts, *payload[upstream.INTERRUPT]]
-
-    def settle(self, output: Any) -> None:
-        """The run is over: if a newer state was due, it is the output read at the end."""
-        if self.due:
-            self.value = output.copy() if isinstance(output, dict) else output
 
 
 class LoopOptions(Protocol):

@@ -6,14 +6,44 @@ import asyncio
 import queue
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from langgraph_engine import upstream
 
 if TYPE_CHECKING:
+    from langgraph.types import Interrupt
+
     from langgraph_engine.invocation import Invocation
 
-__all__ = ["Chunks", "QueueChunks", "update_of"]
+__all__ = ["Chunks", "Latest", "QueueChunks", "update_of"]
+
+
+@dataclass(slots=True)
+class Latest:
+    """The stream of an ``invoke``: keeps the last state and every interrupt, drops the rest.
+
+    Attributes:
+        value: The last state streamed.
+        due: A newer state was due, and can still be read from the channels.
+        interrupts: Interrupts streamed, in order.
+    """
+
+    value: Any = None
+    due: bool = False
+    interrupts: Sequence[Interrupt] = ()
+
+    def put(self, chunk: tuple[tuple[str, ...], str, Any]) -> None:
+        _, mode, payload = chunk
+        if mode == "values":
+            self.value, self.due = payload, False
+        elif isinstance(payload, dict) and payload.get(upstream.INTERRUPT) is not None:
+            self.interrupts = [*self.interrupts, *payload[upstream.INTERRUPT]]
+
+    def settle(self, output: Any) -> None:
+        """The run is over: if a newer state was due, it is the output read at the end."""
+        if self.due:
+            self.value = output.copy() if isinstance(output, dict) else output
 
 
 class Chunks:
