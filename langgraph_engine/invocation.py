@@ -183,6 +183,8 @@ class Invocation:
                 filename=upstream.pregel_main.__file__ or "",
                 lineno=1,
                 module=upstream.pregel_main.__name__,
+                # Where what was said once is noted.
+                registry=vars(upstream.pregel_main).setdefault("__warningregistry__", {}),
             )
         graph = self.graph
         self.config = config = graph._own_checkpoint_config(self.config)

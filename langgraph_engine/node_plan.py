@@ -87,7 +87,11 @@ class NodePlan:
         self._extra: Mapping[str, Any] = {}
         self._recurse = False
         self.nested_run = False
-        if type(bound) is upstream.RunnableCallable and not bound.explode_args:
+        if (
+            type(bound) is upstream.RunnableCallable
+            and not bound.explode_args
+            and not (bound.trace and bound.tags)  # which it would add to its run's
+        ):
             self._plain = True  # its functions are looked up when called: tests replace them
             self._accepts, self._extra = bound.func_accepts, bound.kwargs
             self._recurse = bound.recurse

@@ -91,7 +91,7 @@ def quiet_config(live: LiveTask) -> dict[str, Any] | None:
     basis, task, plan = live.basis, live.task, live.plan
     node = plan.node
     shared = shared_part(live.loop, basis.config)
-    if shared is None or plan.nested_run or _nests(node.metadata):
+    if shared is None or _nests(node.metadata):
         return None
     metadata = {
         **shared.metadata,
@@ -112,7 +112,8 @@ def quiet_config(live: LiveTask) -> dict[str, Any] | None:
     config["callbacks"] = shared.manager_type(
         [],
         parent_run_id=upstream.new_run_id(),
-        tags=[*inherited, "seq:step:1"],
+        # A node that is a run of its own inside its place in the sequence hands on what that has.
+        tags=[*inherited] if plan.nested_run else [*inherited, "seq:step:1"],
         inheritable_tags=inherited,
         metadata=handed_on,
         inheritable_metadata=handed_on.copy(),

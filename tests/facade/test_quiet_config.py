@@ -15,7 +15,7 @@ from langgraph.graph import START, StateGraph
 from langgraph.types import Send
 
 import langgraph_engine
-from langgraph_engine import invocation, live_task
+from langgraph_engine import invocation, live_task, upstream
 
 
 class State(TypedDict):
@@ -78,8 +78,12 @@ def _graph(seen: list[Any], **metadata: Any) -> Any:
     outer.add_node("child", child, metadata=metadata)
     outer.add_node("calls", calls)
     outer.add_node("sent", lambda state, config: look(config))
+    # What LangGraph's own agents have: a node that is a run of its own.
+    traced = upstream.RunnableCallable(lambda _: look(get_config()), trace=True)
+    outer.add_node("traced", traced, metadata=metadata)
     outer.add_conditional_edges(START, lambda _: [Send("sent", {"seen": []}), "child"])
     outer.add_edge("child", "calls")
+    outer.add_edge("calls", "traced")
     return outer.compile()
 
 
@@ -112,4 +116,4 @@ def test_a_node_sees_the_same(
     monkeypatch.setattr(live_task, "quiet_config", lambda _: None)
     monkeypatch.setattr(invocation, "nested_config", lambda _: None)
     assert at_once == run()
-    assert len(at_once) == 7
+    assert len(at_once) == 8

@@ -15,6 +15,7 @@ import functools
 import operator
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Annotated, Any, TypedDict
 
@@ -365,3 +366,19 @@ def test_the_event_loop_is_never_blocked(as_on_stock: Any, monkeypatch: pytest.M
         return asyncio.run(use())
 
     assert as_on_stock(program)[1]["seen"][:2] == [1, 1]
+
+
+# -- warnings ----------------------------------------------------------------------------------------
+
+
+def test_what_has_no_effect_is_said_once(as_on_stock: Any) -> None:
+    def program() -> Any:
+        builder = StateGraph(Seen).add_node("node", lambda _: {"last": 1}).add_edge(START, "node")
+        graph = builder.compile()
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("default")
+            for _ in range(3):
+                graph.invoke({}, durability="exit")
+        return [(warning.category, str(warning.message)) for warning in said]
+
+    assert len(as_on_stock(program)) == 1
