@@ -19,6 +19,8 @@ class PythonProgram:
     __slots__ = (
         "channels",
         "filled",
+        "forgetting",
+        "has_custom",
         "missing",
         "nodes",
         "send_type",
@@ -44,6 +46,8 @@ class PythonProgram:
         self.trigger_to_nodes: Mapping[str, Any] = graph.trigger_to_nodes
         self.sorted_triggers = {node.name: tuple(sorted(node.triggers)) for node in graph.nodes}
         self.waiting = [name for name, channel in self.channels.items() if channel.waits]
+        self.forgetting = frozenset(n for n, channel in self.channels.items() if channel.forgets)
+        self.has_custom = any(spec.kind == "custom" for spec in graph.channels)
         # Channels that aren't EMPTY before the first write.
         self.filled = [
             name

@@ -10,7 +10,8 @@ Everything else reads the state or turns it into a checkpoint.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from langgraph_engine.protocol import (
@@ -146,21 +147,28 @@ class PythonRun:
         return [nodes[name] for name in sorted(names) if name in nodes]
 
     def _triggered(self, node: NodeSpec) -> bool:
+        channels, states, versions = self._program.channels, self._states, self._versions
         seen = self._seen.get(node.name)
         for name in node.triggers:
-            if not self._available(name):
+            if not channels[name].available(states.get(name, EMPTY)):
                 continue
             if seen is None:
                 return True
-            version = self._versions.get(name)
+            version = versions.get(name)
             if version is not None and (name not in seen or version > seen[name]):  # type: ignore[operator]
                 return True
         return False
 
     def _input(self, node: NodeSpec) -> Any:
         if isinstance(node.reads, str):
-            return self._get(node.reads) if self._available(node.reads) else self._program.missing
-        return {name: self._get(name) for name in node.reads if self._available(name)}
+            value = self._look(node.reads)
+            return self._program.missing if value is EMPTY else value
+        return {name: value for name in node.reads if (value := self._look(name)) is not EMPTY}
+
+    def _look(self, name: str) -> Any:
+        """A channel's value, or ``EMPTY``."""
+        channel, state = self._program.channels[name], self._states.get(name, EMPTY)
+        return channel.get(state) if channel.available(state) else EMPTY
 
     def _task(
         self,
@@ -191,13 +199,16 @@ class PythonRun:
         except BaseException:
             self._states.update(kept)
             raise
+        versions = self._versions
         for task in writes:
             seen = self._seen.setdefault(task.name, {})
-            seen.update({n: self._versions[n] for n in task.triggers if n in self._versions})
+            for name in task.triggers:
+                if name in versions:
+                    seen[name] = versions[name]
         if fresh:
             self._states.update(fresh)
             self._note_fleeting(fresh)
-            self._versions.update(dict.fromkeys(fresh, version))
+            versions.update(dict.fromkeys(fresh, version))
             self._highest = version
         return Committed(updated, unknown)
 
@@ -205,10 +216,13 @@ class PythonRun:
         self, writes: Sequence[TaskWrites], kept: dict[str, Any]
     ) -> tuple[dict[str, Any], set[str], list[tuple[str, TaskPath, str]]]:
         """Work out new states, the names of updated channels, and writes to unknown ones."""
-        step_passed = any(task.triggers for task in writes)
-        channels = self._program.channels
+        program = self._program
+        channels = program.channels
         fresh: dict[str, Any] = {}  # states this commit makes; nothing is stored until all worked
         updated: set[str] = set()
+        present: Callable[[str, Any], Any] = (
+            partial(self._kept_aside, kept) if program.has_custom else self._states.get
+        )
 
         def apply(name: str, state: Any) -> None:
             if state is UNCHANGED:
@@ -217,29 +231,31 @@ class PythonRun:
             if channels[name].available(state):
                 updated.add(name)
 
-        def current(name: str) -> Any:
-            return fresh[name] if name in fresh else self._touched(name, kept)
-
-        for name in {name for task in writes for name in task.triggers if name in channels}:
-            state = channels[name].consume(current(name))
-            if state is not UNCHANGED:
-                fresh[name] = state
-
+        triggers = {name for task in writes for name in task.triggers}
+        for name in triggers:
+            if name in channels:
+                state = channels[name].consume(present(name, EMPTY))
+                if state is not UNCHANGED:
+                    fresh[name] = state
         grouped, unknown = self._group(writes)
         for name, values in grouped.items():
-            apply(name, channels[name].update(current(name), values))
-        if step_passed:
-            for name in self._fleeting.union(n for n in fresh if channels[n].forgets):
-                if name not in updated and self._holds(name, current(name)):
-                    apply(name, channels[name].update(current(name), ()))
-            if not any(name in self._program.trigger_to_nodes for name in updated):
-                for name in self._program.waiting:
-                    apply(name, channels[name].finish(current(name)))
+            state = fresh[name] if name in fresh else present(name, EMPTY)
+            apply(name, channels[name].update(state, values))
+        if triggers:  # else these are no tasks' writes, and no superstep passed
+            for name in self._fleeting.union(program.forgetting.intersection(fresh)):
+                if name not in updated:
+                    state = fresh[name] if name in fresh else present(name, EMPTY)
+                    if channels[name].available(state):
+                        apply(name, channels[name].update(state, ()))
+            if program.waiting and not any(n in program.trigger_to_nodes for n in updated):
+                for name in program.waiting:
+                    state = fresh[name] if name in fresh else present(name, EMPTY)
+                    apply(name, channels[name].finish(state))
         return fresh, updated, unknown
 
-    def _touched(self, name: str, kept: dict[str, Any]) -> Any:
-        """A channel's state; if its own methods may change it, with a copy kept aside first."""
-        state = self._states.get(name, EMPTY)
+    def _kept_aside(self, kept: dict[str, Any], name: str, default: Any) -> Any:
+        """A channel's state; if its own methods may change it, with a copy in ``kept``."""
+        state = self._states.get(name, default)
         if name not in kept:
             copy = self._program.channels[name].fork(state)
             if copy is not state:
@@ -247,24 +263,26 @@ class PythonRun:
         return state
 
     def _note_fleeting(self, states: dict[str, Any]) -> None:
-        for name, state in states.items():
-            if self._program.channels[name].forgets:
-                if state is EMPTY:
-                    self._fleeting.discard(name)
-                else:
-                    self._fleeting.add(name)
+        for name in self._program.forgetting.intersection(states):
+            if states[name] is EMPTY:
+                self._fleeting.discard(name)
+            else:
+                self._fleeting.add(name)
 
     def _group(
         self, writes: Sequence[TaskWrites]
     ) -> tuple[dict[str, list[Any]], list[tuple[str, TaskPath, str]]]:
+        channels = self._program.channels
         grouped: dict[str, list[Any]] = {}
         unknown: list[tuple[str, TaskPath, str]] = []
         for task in writes:
             for name, value in task.writes:
-                if name in NOT_CHANNELS:
+                if name in grouped:
+                    grouped[name].append(value)
+                elif name in NOT_CHANNELS:
                     continue
-                if name in self._program.channels:
-                    grouped.setdefault(name, []).append(value)
+                elif name in channels:
+                    grouped[name] = [value]
                 else:
                     unknown.append((task.name, task.path, name))
         return grouped, unknown
@@ -273,20 +291,18 @@ class PythonRun:
 
     def read(self, keys: str | Sequence[str], writes: Iterable[Write] | None = None) -> Any:
         channels = self._program.channels
-        written: dict[str, list[Any]] | None = None
-        if writes is not None:
-            written = {}
-            for name, value in writes:
-                written.setdefault(name, []).append(value)
+        written: dict[str, list[Any]] = {}
+        for name, value in writes or ():
+            written.setdefault(name, []).append(value)
 
-        def look(name: str) -> Any:
-            channel, state = channels[name], self._states.get(name, EMPTY)
-            if written is not None:
-                state = channel.fork(state)
-                after = channel.update(state, written.get(name, ()))
-                state = state if after is UNCHANGED else after
-            return channel.get(state) if self._holds(name, state) else EMPTY
+        def look_afresh(name: str) -> Any:
+            channel = channels[name]
+            state = channel.fork(self._states.get(name, EMPTY))
+            after = channel.update(state, written.get(name, ()))
+            state = state if after is UNCHANGED else after
+            return channel.get(state) if channel.available(state) else EMPTY
 
+        look = self._look if writes is None else look_afresh
         if isinstance(keys, str):
             value = look(keys)
             return None if value is EMPTY else value
@@ -298,15 +314,6 @@ class PythonRun:
             return state
         saved = state if channel.spec.kind == "untracked_value" else channel.save(state)
         return self._program.missing if saved is EMPTY else saved
-
-    def _holds(self, name: str, state: Any) -> bool:
-        return self._program.channels[name].available(state)
-
-    def _available(self, name: str) -> bool:
-        return self._holds(name, self._states.get(name, EMPTY))
-
-    def _get(self, name: str) -> Any:
-        return self._program.channels[name].get(self._states[name])
 
     # -- versions -----------------------------------------------------------------------------
 
