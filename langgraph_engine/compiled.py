@@ -126,7 +126,10 @@ def _folding_spec(name: str, channel: BinaryOperatorAggregate[Any]) -> ChannelSp
             base, start = values[0], 1
         overwritten = False
         for value in values[start:] if start else values:
-            overwrites, replacement = upstream.get_overwrite(value)
+            # Others LangGraph doesn't take for one either; asking it takes longer than most reducers do.
+            overwrites, replacement = False, None
+            if isinstance(value, (dict, Overwrite)):
+                overwrites, replacement = upstream.get_overwrite(value)
             if overwrites:
                 if overwritten:
                     raise InvalidUpdateError(

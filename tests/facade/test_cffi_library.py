@@ -98,6 +98,38 @@ def test_a_commit_that_fails_keeps_no_value(program: Any, bad: Any) -> None:
     assert run.read(["go", "all"]) == {"go": 0, "all": []}
 
 
+def test_the_reducers_of_a_commit_are_asked_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    from langgraph_engine_cffi import run as calls
+
+    names = [f"c{at}" for at in range(5)]
+    channels = tuple(ChannelSpec(n, "binary_operator", fold=_join, initial=list) for n in names)
+    graph = GraphSpec(channels, (NodeSpec("n", ("c0",), "c0"),), {}, MISSING, Send)
+    run = registry.load("cffi").compile(graph).restore(None)
+    held = len(run._values)
+    answers = []
+    answer = calls._answer
+    monkeypatch.setattr(calls, "_answer", lambda *told: answers.append(told) or answer(*told))
+    writes = [(name, at) for at, name in enumerate(sorted([*names, "c1"]))]
+    assert _write(run, *writes).updated == set(names)
+    assert len(answers) == 1
+    assert run.read(names) == {"c0": [0], "c1": [1, 2], "c2": [3], "c3": [4], "c4": [5]}
+
+    monkeypatch.setattr(type(run._program), "answer", _fails_at("c2", run._program.answer))
+    with pytest.raises(TypeError, match="c2"):
+        _write(run, *writes)
+    assert run.read(names)["c1"] == [1, 2]
+    assert len(run._values) == held
+
+
+def _fails_at(name: str, answer: Any) -> Any:
+    def answered(program: Any, question: Any) -> Any:
+        if program.channel_names[question.channel] == name:
+            raise TypeError(name)
+        return answer(question)
+
+    return answered
+
+
 def test_a_read_of_what_is_not_there_keeps_no_value(program: Any) -> None:
     run = program.restore(None)
     before = len(run._values)

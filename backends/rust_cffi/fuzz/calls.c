@@ -197,7 +197,7 @@ static void check_reply(struct owner *owner, enum call call, int32_t status, msg
 {
     if (!owner)
         return;
-    if (status == LGE_ASK && call == CALL_RESTORE) {
+    if (status == LGE_ASK && are_several(reply)) {
         for (size_t at = 0; at < reply.via.array.size; at++)
             check_question(owner, item(reply, at));
     } else if (status == LGE_ASK) {

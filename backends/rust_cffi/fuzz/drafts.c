@@ -543,8 +543,9 @@ void draft_commit(struct draft *draft, struct random *random, const struct graph
 {
     size_t count = random_below(random, 4);
     bool plans = random_chance(random, 40);
+    bool says_whether = random_chance(random, 50);
 
-    array(draft, plans ? 3 : 2);
+    array(draft, says_whether ? 4 : plans ? 3 : 2);
     array(draft, count);
     for (size_t at = 0; at < count; at++)
         task(draft, random, graph);
@@ -555,7 +556,11 @@ void draft_commit(struct draft *draft, struct random *random, const struct graph
     if (plans) {
         array(draft, 3);
         superstep(draft, random);
+    } else if (says_whether) {
+        nil(draft);
     }
+    if (says_whether) /* several questions are taken at once */
+        flag(draft, random_chance(random, 80));
 }
 
 void draft_read(struct draft *draft, struct random *random, const struct graph *graph)
@@ -580,8 +585,18 @@ void draft_node(struct draft *draft, struct random *random, const struct graph *
 
 /* --- messages that answer the library's */
 
+bool are_several(msgpack_object questions)
+{
+    return questions.type == MSGPACK_OBJECT_ARRAY && questions.via.array.size > 0 &&
+           questions.via.array.ptr[0].type == MSGPACK_OBJECT_ARRAY;
+}
+
 void draft_fitting(struct draft *draft, struct random *random, msgpack_object question)
 {
+    if (are_several(question)) {
+        draft_fitting_all(draft, random, question);
+        return;
+    }
     static const char *const names[] = {"fold",    "load",   "copy",         "initial",
                                         "get",     "checkpoint", "update",   "consume",
                                         "finish",  "is_available"};

@@ -70,6 +70,9 @@ void draft_answers(struct draft *draft, struct random *random, size_t count);
 /* Ends a plan, read or checkpoint with the answers that were collected in another draft. */
 void draft_append(struct draft *draft, const struct draft *answers, size_t count);
 
+/* Whether a reply that asks is an array of questions. */
+bool are_several(msgpack_object questions);
+
 /* An answer of the sort a question wants, or one to each of an array of questions. */
 void draft_fitting(struct draft *draft, struct random *random, msgpack_object question);
 void draft_fitting_all(struct draft *draft, struct random *random, msgpack_object questions);

@@ -271,7 +271,8 @@ int32_t lge_run_push(lge_run run,
 
 // Applies one superstep's writes and says which channels changed: message `commit`. With `LGE_ASK` the
 // host goes on with `lge_run_answer`, or gives up with `lge_run_abort`. The message may name the superstep
-// that comes next: then the reply has its plan, unless planning it takes a question or fails.
+// that comes next: then the reply has its plan, unless planning it takes a question or fails. It may say that the
+// host takes several questions at once: then the reply of `LGE_ASK` is an array of them.
 //
 // Fails, and leaves the run as it was, with `LGE_ERROR_LAST_VALUE_MANY`,
 // `LGE_ERROR_EPHEMERAL_VALUE_MANY`, `LGE_ERROR_UNTRACKED_VALUE_MANY`, `LGE_ERROR_BARRIER_NAME`,
@@ -291,8 +292,8 @@ int32_t lge_run_commit(lge_run run,
                        struct lge_message *reply,
                        struct lge_error *error);
 
-// Answers the questions of a restore, all in one array, or the last question of a commit: message
-// `answer`. Replies as the call it goes on with.
+// Answers the questions of a restore, all in one array, or the last question of a commit, or in an array all of
+// those it asked together: message `answer`. Replies as the call it goes on with.
 //
 // Fails as that call does, and with `LGE_ERROR_WRONG_ANSWER`; a commit is given up then.
 //

@@ -11,7 +11,7 @@ use crate::values::{saved, shown, shown_all};
 use crate::writes::{Commit, read_superstep};
 use lge_core::batch::ReadWrites;
 use lge_core::commit::CommitStep;
-use lge_core::dialogue::{Answer, Dialogue, Step};
+use lge_core::dialogue::{Answer, Dialogue, Request, Step};
 use lge_core::error::{Error, ErrorKind};
 use lge_core::names::{ChannelId, Id as _};
 use lge_core::panics;
@@ -41,6 +41,18 @@ struct Ready {
     run: lge_core::run::Run<Value>,
     /// The superstep to plan once the commit under way is done.
     next: Option<Next>,
+    /// Whether the host of the commit under way takes several questions at once.
+    takes_several: bool,
+}
+
+impl Ready {
+    fn of(run: lge_core::run::Run<Value>) -> Self {
+        Ready {
+            run,
+            next: None,
+            takes_several: false,
+        }
+    }
 }
 
 /// A superstep's place, kept while a commit waits for answers.
@@ -98,21 +110,12 @@ impl Run {
         let mut restore = Restore::begin(Arc::clone(&program.core));
         program.read_checkpoint(message, &mut restore, &mut taker(&host))?;
         let (requests, unanswered) = restore.requests();
-        let mut reply = Reply::default();
         let (state, outcome) = if requests.is_empty() {
             let run = unanswered.answer(Vec::new());
             let run = run.map_err(|error| Failure::from(error).after_taking(&host))?;
-            reply.nil();
-            (
-                State::Ready(Ready { run, next: None }),
-                Outcome::Done(reply),
-            )
+            (State::Ready(Ready::of(run)), Outcome::Done(nothing()))
         } else {
-            reply.array(requests.len());
-            for request in requests {
-                questions::write(&mut reply, request);
-            }
-            (State::Asked(unanswered), Outcome::Ask(reply))
+            (State::Asked(unanswered), ask_all(requests))
         };
         let state = Mutex::new(state);
         let run = Run {
@@ -168,15 +171,17 @@ impl Run {
             batch,
             version,
             next,
+            takes_several,
         } = self.program.read_commit(message, &mut taker(&self.host))?;
         self.with(|ready| {
             let step = ready.run.begin_commit(batch, version)?;
             ready.next = next.map(Next::of);
+            ready.takes_several = takes_several;
             Ok(self.committed(ready, step))
         })
     }
 
-    /// Answers the questions of a restore, in an array, or the one of a commit.
+    /// Answers the questions of a restore, or of a commit that takes several, in an array; or a commit's only one.
     pub(crate) fn answer(&self, message: &[u8]) -> CallResult {
         let reader = Reader::of("answer", message);
         let several = reader.at_array();
@@ -188,19 +193,25 @@ impl Run {
     fn answer_with(&self, several: bool, answers: &mut Vec<Answer<Value>>) -> CallResult {
         let mut state = self.lock()?;
         match (&mut *state, several) {
-            (State::Ready(ready), false) => {
-                let answer = answers.pop().expect("one was read");
-                let step = ready.run.answer_commit(answer)?;
+            (State::Ready(ready), _) if several != ready.takes_several => {
+                drop(ready.run.abort_commit());
+                let expected = match several {
+                    true => "one answer, to a commit's question",
+                    false => "an array, the answers to a commit's questions",
+                };
+                Err(wrong(expected).into())
+            }
+            (State::Ready(ready), _) => {
+                let step = ready.run.answer_all(std::mem::take(answers))?;
                 Ok(self.committed(ready, step))
             }
             (State::Asked(_), true) => {
                 if let State::Asked(unanswered) = std::mem::replace(&mut *state, State::Failed) {
                     let run = unanswered.answer(std::mem::take(answers))?;
-                    *state = State::Ready(Ready { run, next: None });
+                    *state = State::Ready(Ready::of(run));
                 }
                 Ok(Outcome::Done(nothing()))
             }
-            (State::Ready(_), true) => Err(wrong("one answer, to a commit's question").into()),
             (State::Asked(_), false) => Err(wrong("an array, the answers to a restore").into()),
             (State::Failed, _) => Err(failed().into()),
         }
@@ -330,6 +341,9 @@ impl Run {
 
     fn committed(&self, ready: &mut Ready, step: CommitStep<Value>) -> Outcome {
         let done = match step {
+            Step::Ask(request) if ready.takes_several => {
+                return ask_all(ready.run.with_following(request));
+            }
             Step::Ask(request) => return ask(request),
             Step::Done(done) => done,
         };
@@ -479,7 +493,16 @@ fn nothing() -> Reply {
     reply
 }
 
-fn ask(request: lge_core::dialogue::Request<Value>) -> Outcome {
+fn ask_all(requests: Vec<Request<Value>>) -> Outcome {
+    let mut reply = Reply::default();
+    reply.array(requests.len());
+    for request in requests {
+        questions::write(&mut reply, request);
+    }
+    Outcome::Ask(reply)
+}
+
+fn ask(request: Request<Value>) -> Outcome {
     let mut reply = Reply::default();
     questions::write(&mut reply, request);
     Outcome::Ask(reply)

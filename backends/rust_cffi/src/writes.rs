@@ -11,19 +11,20 @@ use lge_core::run::{ChannelRef, NodeRef};
 use lge_core::task_path::{PathKey, TaskPath};
 use lge_core::versions::Version;
 
-/// A commit, and the superstep to plan after it.
+/// A commit, the superstep to plan after it, and whether the host takes several questions at once.
 pub(crate) struct Commit<'p, 'm, V> {
     pub(crate) batch: Batch<'p, V>,
     pub(crate) version: Option<Version>,
     pub(crate) next: Option<Superstep<'m>>,
+    pub(crate) takes_several: bool,
 }
 
 /// Paths within paths, at most: LangGraph's are as deep as its calls.
 const DEEPEST_PATH: usize = 64;
 
 impl Program {
-    /// Reads a commit message: `[tasks, version]`, and the superstep to plan after it if there is a third
-    /// field. `take` makes a value of a handle.
+    /// Reads a commit message: `[tasks, version]`, the superstep to plan after it if there is a third field, and
+    /// in a fourth whether the host takes several questions at once. `take` makes a value of a handle.
     pub(crate) fn read_commit<'m, V>(
         &self,
         message: &'m [u8],
@@ -32,11 +33,10 @@ impl Program {
         let mut reader = Reader::of("commit", message);
         let mut batch = Batch::new(&self.core);
         let before = reader.clone();
-        let plans = match reader.array("a commit")? {
-            2 => false,
-            3 => true,
-            _ => return Err(before.expected("a commit of 2 or 3 fields")),
-        };
+        let fields = reader.array("a commit")?;
+        if !(2..=4).contains(&fields) {
+            return Err(before.expected("a commit of 2 to 4 fields"));
+        }
         for _ in 0..reader.array("tasks")? {
             reader.fields(4, "a task's writes")?;
             self.read_task(&mut reader, &mut batch)?;
@@ -47,17 +47,20 @@ impl Program {
         } else {
             Some(versions::read(&mut reader)?)
         };
-        let next = if plans {
+        // A third field that is followed by another may be nil.
+        let next = if fields == 2 || (fields == 4 && reader.nil()) {
+            None
+        } else {
             reader.fields(3, "the superstep to plan")?;
             Some(read_superstep(&mut reader)?)
-        } else {
-            None
         };
+        let takes_several = fields == 4 && reader.flag("whether several questions are taken")?;
         reader.end()?;
         Ok(Commit {
             batch,
             version,
             next,
+            takes_several,
         })
     }
 

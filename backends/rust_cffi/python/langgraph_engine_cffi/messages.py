@@ -19,6 +19,9 @@ __all__ = ["Answer", "Outgoing", "graph_message", "plain_version", "saved_value"
 
 _A = TypeVar("_A")
 _LARGEST = 2**63
+_TAKES_SEVERAL_QUESTIONS = True
+_MANY = 16
+"""So many writes of a task are looked at together."""
 
 
 def graph_message(graph: GraphSpec) -> Any:
@@ -107,8 +110,7 @@ class Outgoing:
     ) -> bytes:
         """A ``commit`` message; ``following`` is the superstep to plan: step, checkpoint id, namespace."""
         try:
-            tasks = self.tasks(writes)
-            return pack((tasks, version) if following is None else (tasks, version, following))
+            return pack((self.tasks(writes), version, following, _TAKES_SEVERAL_QUESTIONS))
         except BaseException:
             self._values.forget(self.lent)
             raise
@@ -145,6 +147,13 @@ class Outgoing:
     def writes(self, writes: Iterable[Write]) -> list[Any]:
         """One task's writes."""
         plain_channels, values, lent = self._program.plain_channels, self._values, self.lent
+        if type(writes) is not list:
+            writes = [*writes]
+        if len(writes) >= _MANY:
+            numbers = [plain_channels.get(name) for name, _ in writes]
+            if None not in numbers:
+                handles = values.lend_all([value for _, value in writes], lent)
+                return [*zip(numbers, handles, strict=True)]
         said: list[Any] = []
         for name, value in writes:
             number = plain_channels.get(name)
@@ -158,27 +167,32 @@ class Outgoing:
         return said
 
     def _write(self, name: str, value: Any) -> Any:
+        """A write to a channel that isn't written with a value and nothing more."""
         channel = self._program.channels.get(name)
         if channel is None or channel.written == "ignored":
             return name, None
-        return channel.number, self._written(channel.written, value)
-
-    def _written(self, form: str, value: Any) -> Any:
-        if form == "name":
-            return self._lend(value), value if isinstance(value, str) else None
-        items = value if isinstance(value, list) else [value]
+        number, form, _ = channel
+        if type(value) is list and form != "name":
+            return number, self._items(form, value)
+        handle = self._lend(value)
+        if form == "packets":
+            return number, ((handle, self._program.packet_node(value)),)
         if form == "items":
-            return [self._lend(item) for item in items]
-        return [(self._lend(item), self._program.packet_node(item)) for item in items]
+            return number, (handle,)
+        return number, (handle, value if isinstance(value, str) else None)
+
+    def _items(self, form: str, items: Sequence[Any]) -> list[Any]:
+        """What is written to a topic, or was saved of one."""
+        handles = self._values.lend_all(items, self.lent)
+        if form == "items":
+            return handles
+        nodes = map(self._program.packet_node, items)
+        return [*zip(handles, nodes, strict=True)]
 
     def answers(self, answers: Iterable[Answer]) -> list[Any]:
         """Answers to questions."""
-        return [self.answer(answer) for answer in answers]
-
-    def answer(self, answer: Answer) -> Any:
-        """The answer to one question."""
-        form, value = answer
-        return self._lend(value) if form == "value" else value
+        lend, lent = self._values.lend, self.lent
+        return [lend(value, lent) if form == "value" else value for form, value in answers]
 
     def state(self, checkpoint: Mapping[str, Any]) -> Any:
         """What a checkpoint says, for a ``restore``."""
@@ -197,11 +211,8 @@ class Outgoing:
 
     def _saved(self, name: str, form: str, value: Any) -> Any:
         match form:
-            case "items":
-                return [self._lend(item) for item in _topic_items(value)]
-            case "packets":
-                packet_node = self._program.packet_node
-                return [(self._lend(item), packet_node(item)) for item in _topic_items(value)]
+            case "items" | "packets":
+                return self._items(form, _topic_items(value))
             case "names":
                 return _arrived(name, value)
             case "names_finished":

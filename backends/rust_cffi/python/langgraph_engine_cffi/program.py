@@ -26,7 +26,7 @@ from langgraph_engine_cffi.run import CffiRun
 from langgraph_engine_cffi.values import HOST_AT, Values
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from langgraph_engine.protocol import ChannelSpec, GraphSpec, Run, TaskPath
     from langgraph_engine_cffi.messages import Answer
@@ -164,9 +164,9 @@ class CffiProgram:
         if status < library.DONE:
             raise failure(filled.error)
         run = CffiRun(self, filled.number[0], values)
-        asked = []
+        asked: list[Question] = []
         if status != library.DONE:
-            asked = [self.question(question, values) for question in contents(filled.reply)]
+            asked = self.questions(contents(filled.reply), values)
         free_message(filled.reply_at)
         spare.append(filled)
         if asked:
@@ -175,10 +175,14 @@ class CffiProgram:
 
     def question(self, said: Any, values: Values) -> Question:
         """Look up the values of a question, which is good only until its message is freed."""
-        name, channel, *rest = said
-        subject = values.of(rest[0]) if rest and rest[0] is not None else self.missing
-        more = [values.of(handle) for handle in rest[1]] if len(rest) > 1 else []
-        return Question(name, channel, subject, more)
+        fields, of = len(said), values.of
+        subject = of(said[2]) if fields > 2 and said[2] is not None else self.missing
+        more = [*map(of, said[3])] if fields > 3 else []
+        return tuple.__new__(Question, (said[0], said[1], subject, more))
+
+    def questions(self, said: Sequence[Any], values: Values) -> list[Question]:
+        """Look up the values of several questions."""
+        return [self.question(one, values) for one in said]
 
     def answer(self, question: Question) -> Answer:
         """Answer a question: the only place that calls a reducer or a custom channel."""
@@ -186,8 +190,7 @@ class CffiProgram:
         spec = self._specs[number]
         match name:
             case "fold":
-                assert spec.fold is not None
-                return "value", spec.fold(subject, values)
+                return "value", spec.fold(subject, values)  # type: ignore[misc]  # its kind has one
             case "initial":
                 assert spec.initial is not None
                 return self._optional(spec.initial())

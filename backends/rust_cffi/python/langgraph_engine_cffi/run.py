@@ -147,7 +147,8 @@ class CffiRun:
     def _apply(
         self, message: bytes, lent: Sequence[int]
     ) -> tuple[tuple[set[str], Any], Plan | None]:
-        asks, said = self._send(_commit, message, lent, self._read_commit)
+        questions = self._program.questions
+        asks, said = self._send(_commit, message, lent, self._read_commit, questions)
         while asks:
             asks, said = self._go_on(said)
         updated, unknown, released, plan = said
@@ -235,23 +236,24 @@ class CffiRun:
             asks, said = self._send(function, message, outgoing.lent, read)
         return said
 
-    def _go_on(self, question: Question) -> tuple[bool, Any]:
-        """Answer a commit's question. If the user's code raises, the commit is given up."""
+    def _go_on(self, questions: Sequence[Question]) -> tuple[bool, Any]:
+        """Answer a commit's questions. If the user's code raises, the commit is given up."""
         try:
-            answer = self._program.answer(question)
+            answers = [*map(self._program.answer, questions)]
         except BaseException:
             self._ask(_abort)
             self._values.forget(self._ask(_released))
             raise
         outgoing = Outgoing(self._program, self._values)
-        message = outgoing.pack(Outgoing.answer, answer)
-        return self._send(_answer, message, outgoing.lent, self._read_commit)
+        message = outgoing.pack(Outgoing.answers, answers)
+        asked = self._program.questions
+        return self._send(_answer, message, outgoing.lent, self._read_commit, asked)
 
     def _ask(self, function: Callable[..., int]) -> Any:
         """Make a call that has no message."""
         filled = slot()
         status = function(self._number, filled.reply_at, filled.error_at)
-        return self._finish(status, filled, (), None)[1]
+        return self._finish(status, filled, ())[1]
 
     def _tell(
         self, function: Callable[..., int], message: Any, read: Callable[[Any], Any] | None = None
@@ -265,25 +267,27 @@ class CffiRun:
         message: bytes,
         lent: Sequence[int],
         read: Callable[[Any], Any] | None = None,
+        question: Callable[[Any, Values], Any] | None = None,
     ) -> tuple[bool, Any]:
-        """Make a call: gives whether the library asks, and its question or what ``read`` made."""
+        """Make a call: gives whether the library asks, and what ``question`` or ``read`` made of what it says."""
         filled = slot()
         status = function(self._number, message, len(message), filled.reply_at, filled.error_at)
-        return self._finish(status, filled, lent, read)
+        return self._finish(status, filled, lent, read, question)
 
     def _finish(
         self,
         status: int,
         filled: Slot,
         lent: Sequence[int],
-        read: Callable[[Any], Any] | None,
+        read: Callable[[Any], Any] | None = None,
+        question: Callable[[Any, Values], Any] | None = None,
     ) -> tuple[bool, Any]:
         if status < DONE:
             raise self._failure(status, filled.error, lent)
         try:
             said = contents(filled.reply)
             if status != DONE:
-                return True, self._program.question(said, self._values)
+                return True, (question or self._program.question)(said, self._values)
             return False, said if read is None else read(said)
         finally:
             free_message(filled.reply_at)
@@ -298,8 +302,7 @@ class CffiRun:
     # --- what replies say; a handle's value is looked up before the reply is freed
 
     def _read_commit(self, said: Any) -> tuple[set[str], Any, Any, Plan | None]:
-        names = self._program.channel_names
-        updated = {names[channel] for channel in said[0]}
+        updated = set(map(self._program.channel_names.__getitem__, said[0]))
         plan = said[3] if len(said) == 4 else None
         return updated, said[1], said[2], None if plan is None else self._read_plan(plan)
 

@@ -29,11 +29,12 @@ class Values:
         of: Gives the value of a handle.
     """
 
-    __slots__ = ("following", "held", "of")
+    __slots__ = ("_count", "following", "held", "of")
 
     def __init__(self) -> None:
         self.held: dict[int, Any] = {}
-        self.following = itertools.count(1).__next__
+        self._count = itertools.count(1)
+        self.following = self._count.__next__
         self.of = self.held.__getitem__
 
     def __len__(self) -> int:
@@ -46,10 +47,17 @@ class Values:
         lent.append(handle)
         return handle
 
+    def lend_all(self, values: Sequence[Any], lent: list[int]) -> list[int]:
+        """``lend`` for each of some values."""
+        handles = [*itertools.islice(self._count, len(values))]
+        self.held.update(zip(handles, values, strict=True))
+        lent += handles
+        return handles
+
     def forget(self, handles: Sequence[int]) -> None:
         """Forget handles: those the library released, or never took as it refused their message."""
         # A value that ends may look at its run: it does so once all are out of the table.
-        ended = [self.held.pop(handle) for handle in handles]
+        ended = [*map(self.held.pop, handles)]
         del ended
 
     def clear(self) -> None:
