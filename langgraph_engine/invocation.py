@@ -192,7 +192,7 @@ class Invocation:
         self._add_stream_handlers(conf, put_threadsafe)
         if self._durability is not None:
             conf[upstream.CONFIG_KEY_DURABILITY] = self.durability
-        conf[upstream.CONFIG_KEY_RUNTIME] = self._runtime(config, put_threadsafe)
+        self._begin_runtime(conf, put_threadsafe)
         manager = self.manager
         self.direct = not (
             manager.handlers
@@ -228,8 +228,8 @@ class Invocation:
         if self._handlers:
             self.manager.inheritable_handlers.extend(self._handlers)
 
-    def _runtime(self, config: Any, put: Callable[[Any], None]) -> Runtime[Any]:
-        conf = config[CONF]
+    def _begin_runtime(self, conf: Any, put: Callable[[Any], None]) -> None:
+        """Take note of what the run's runtime is made of, and say what is wrong with it."""
         parent = upstream.DEFAULT_RUNTIME
         if (given := conf.get(upstream.CONFIG_KEY_RUNTIME)) is not None:
             parent = upstream.coerce_parent_runtime(given)
@@ -239,25 +239,34 @@ class Invocation:
             writer = conf[upstream.CONFIG_KEY_RUNTIME].stream_writer
         else:
             writer = _no_writer
+        context = upstream.coerce_context(self.graph.context_schema, self.context)
+        self.control = self.control or parent.control or RunControl()
+        self._of_runtime = parent, context, writer
+
+    def make_runtime(self) -> Runtime[Any]:
+        """The run's runtime, which only code that looks for it needs."""
+        parent, context, writer = self._of_runtime
+        server_info = upstream.build_server_info(self.config, parent)
         if parent is upstream.DEFAULT_RUNTIME:
             return Runtime(  # what merging with the default gives
-                context=upstream.coerce_context(self.graph.context_schema, self.context) or None,
+                context=context or None,
                 store=self.store or None,
                 stream_writer=writer,
-                server_info=upstream.build_server_info(config, parent),
-                control=self.control or RunControl(),
+                server_info=server_info,
+                control=self.control,
             )
-        return parent.merge(
+        merged: Runtime[Any] = parent.merge(
             Runtime(
-                context=upstream.coerce_context(self.graph.context_schema, self.context),
+                context=context,
                 store=self.store,
                 stream_writer=writer,
                 previous=None,
                 execution_info=None,
-                server_info=upstream.build_server_info(config, parent),
-                control=self.control or parent.control or RunControl(),
+                server_info=server_info,
+                control=self.control,
             )
         )
+        return merged
 
     def lifecycle_events(self, loop: Loop) -> list[tuple[Any, Any]]:
         """Graph lifecycle events since the last call, each with who to tell."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from langgraph.checkpoint.base import WRITES_IDX_MAP, BaseCheckpointSaver
 from langgraph.constants import TAG_HIDDEN
-from langgraph.runtime import Runtime
+from langgraph.runtime import RunControl, Runtime
 from langgraph.types import Interrupt, PregelExecutableTask, Send
 
 from langgraph_engine import upstream
@@ -46,6 +46,7 @@ class LoopOptions(Protocol):
         graph: The graph.
         config: The run's config.
         manager: The root run, as callback handlers see it.
+        control: Says whether the run is to be drained.
         direct: Whether tasks may be called directly: nobody watches them.
     """
 
@@ -53,6 +54,7 @@ class LoopOptions(Protocol):
     input: Any
     config: Any
     manager: Any
+    control: RunControl | None
     store: Any
     cache: Any
     checkpointer: BaseCheckpointSaver[Any] | None
@@ -61,6 +63,10 @@ class LoopOptions(Protocol):
     interrupt_after: Any
     durability: str
     direct: bool
+
+    def make_runtime(self) -> Runtime[Any]:
+        """The runtime its tasks' ones are made of."""
+        ...
 
 
 class SavingLoop:
@@ -99,6 +105,7 @@ class SavingLoop:
     basis: TaskBasis | None = None
     shared_config: Any = None
     """What the configs of tasks that nobody listens to have in common; see ``quiet_config``."""
+    _runtime: Runtime[Any] | None = None
     put_checkpoint_future: Any = None
     settled = False
 
@@ -113,6 +120,8 @@ class SavingLoop:
         pregel = self._pregel = options.graph
         self.input = options.input
         self.manager = options.manager
+        self.control = options.control
+        self._options = options
         self.latest = latest
         self.store = options.store
         self.cache = options.cache
@@ -171,6 +180,8 @@ class SavingLoop:
                 },
             )
         self.config = config
+        if self.saves:
+            self.config_for_tasks()  # savers are given it
         conf = config[CONF]
         self.namespace: str = conf.get(upstream.CONFIG_KEY_CHECKPOINT_NS) or ""
         self.checkpoint_ns: tuple[str, ...] = (
@@ -190,8 +201,15 @@ class SavingLoop:
             self.checkpoint_config[CONF].get(upstream.CONFIG_KEY_CHECKPOINT_ID)
             or conf.get(upstream.CONFIG_KEY_REPLAY_STATE)
         )
-        runtime = conf.get(upstream.CONFIG_KEY_RUNTIME)
-        self.control = runtime.control if isinstance(runtime, Runtime) else None
+
+    def config_for_tasks(self) -> RunnableConfig:
+        """The run's config, with the runtime that those of its tasks are made of. Any thread."""
+        if self._runtime is None:
+            self._runtime = self._options.make_runtime()
+        conf = self.config[CONF]
+        if conf.get(upstream.CONFIG_KEY_RUNTIME) is not self._runtime:  # its own, or its parent's
+            conf[upstream.CONFIG_KEY_RUNTIME] = self._runtime
+        return self.config
 
     @property
     def stream_keys(self) -> str | Sequence[str]:

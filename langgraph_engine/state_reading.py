@@ -60,6 +60,10 @@ class RestoredState:
         self.checkpoint_id = checkpoint_id
         self.pending_writes = list(pending_writes)
 
+    def config_for_tasks(self) -> Any:
+        """The config; it has no runtime."""
+        return self.config
+
     def basis(self) -> TaskBasis:
         """What the tasks of the next superstep have in common."""
         return TaskBasis(self)  # type: ignore[arg-type]  # it has what a basis takes from a loop

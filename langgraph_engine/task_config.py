@@ -102,7 +102,7 @@ class TaskBasis:
 
     def __init__(self, loop: Loop, superstep: tuple[int, str] | None = None) -> None:
         self.loop = loop
-        self.config = loop.config
+        self.config = loop.config_for_tasks()
         self.step, self.checkpoint_id = superstep or (loop.step, loop.checkpoint_id)
         self.stop = loop.stop
         self.previous = loop.previous
