@@ -45,8 +45,7 @@ def saved_id(step: int) -> str:
     """
     if upstream.uuid6 is not _LANGGRAPHS:
         return str(upstream.uuid6(clock_seq=step))
-    tick = upstream.next_uuid_tick(time.time_ns() // 100 + _TICKS_BEFORE_1970)
-    return (
-        f"{tick >> 28:08x}-{tick >> 12 & 0xFFFF:04x}-6{tick & 0xFFF:03x}"
-        f"-{0x8000 | step & 0x3FFF:04x}-{random.getrandbits(48):012x}"
-    )
+    # Cutting text up takes less time than writing each part of a number.
+    tick = f"{upstream.next_uuid_tick(time.time_ns() // 100 + _TICKS_BEFORE_1970):015x}"
+    rest = f"{(0x8000 | step & 0x3FFF) << 48 | random.getrandbits(48):016x}"
+    return f"{tick[:8]}-{tick[8:12]}-6{tick[12:]}-{rest[:4]}-{rest[4:]}"

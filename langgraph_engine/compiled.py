@@ -36,6 +36,7 @@ from langgraph_engine import upstream
 from langgraph_engine.delta import delta_fold
 from langgraph_engine.execute import Executor
 from langgraph_engine.execution import make_executor
+from langgraph_engine.message_reducer import aggregate_of
 from langgraph_engine.node_plan import NodePlan
 from langgraph_engine.protocol import ChannelSpec, Engine, GraphSpec, NodeSpec, Program
 
@@ -120,8 +121,10 @@ def channel_spec(name: str, channel: BaseChannel[Any, Any, Any]) -> ChannelSpec:
 
 
 def _folding_spec(name: str, channel: BinaryOperatorAggregate[Any]) -> ChannelSpec:
+    aggregate = aggregate_of(channel)
+
     def fold(base: Any, values: Sequence[Any]) -> Any:
-        reducer, start = channel.operator, 0
+        reducer, start = aggregate.operator, 0
         if base is _MISSING:
             base, start = values[0], 1
         overwritten = False
@@ -153,7 +156,7 @@ def _folding_spec(name: str, channel: BinaryOperatorAggregate[Any]) -> ChannelSp
         "binary_operator",
         fold=fold,
         initial=type(first) if empty else initial,
-        aggregate=channel,
+        aggregate=aggregate,
         overwrite=Overwrite,
     )
 

@@ -11,6 +11,7 @@ import inspect
 import sys
 from collections.abc import Mapping
 from datetime import datetime, timezone
+from types import FunctionType
 from typing import Any, TypeAlias
 
 from langchain_core.callbacks.manager import (
@@ -276,6 +277,15 @@ def is_branch(thing: Any) -> bool:
     return module is not None and isinstance(thing, module.BranchSpec)
 
 
+def is_add_messages(reducer: Any) -> bool:
+    """Whether it is LangGraph's own ``add_messages``, and nothing that was put in its place or around it."""
+    module = sys.modules.get("langgraph.graph.message")  # as above
+    if module is None or type(reducer) is not FunctionType:
+        return False
+    code = reducer.__code__
+    return code.co_filename == module.__file__ and code.co_name == "_add_messages"
+
+
 def writes_control(mapper: Any) -> bool:
     """Whether it is the writer of a ``StateGraph`` node that looks for commands and packets only."""
     module = sys.modules.get("langgraph.graph.state")
@@ -458,6 +468,7 @@ __all__ = [
     "get_tracing_context",
     "identifier",
     "interrupt_id",
+    "is_add_messages",
     "is_branch",
     "is_stream_handler",
     "is_user_raised_cancelled",
