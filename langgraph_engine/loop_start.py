@@ -136,12 +136,16 @@ class StartingLoop(SavingLoop):
             updated = self._take_input(writes, drops)
         elif upstream.CONFIG_KEY_RESUMING not in conf:
             raise EmptyInputError(f"Received no input for {self.input_keys}")
-        if not self.is_nested:  # its own config, which nobody was given yet
-            own = self.config[CONF]
-            own[upstream.CONFIG_KEY_RESUMING] = resuming
-            own[upstream.CONFIG_KEY_REPLAY_STATE] = (
-                self._replay_state(replay_bound) if time_traveling else None
-            )
+        if not self.is_nested:
+            replay = self._replay_state(replay_bound) if time_traveling else None
+            started = {
+                upstream.CONFIG_KEY_RESUMING: resuming,
+                upstream.CONFIG_KEY_REPLAY_STATE: replay,
+            }
+            if self.saves:  # a saver was given the config
+                self.config = upstream.patch_configurable(self.config, started)
+            else:
+                self.config[CONF].update(started)
         if not self.checkpoint_id:
             self.checkpoint_id = unsaved_id()
         self.status = "pending"
