@@ -28,7 +28,7 @@ from langgraph_engine.compiled import compiled
 from langgraph_engine.execute import Streamed
 from langgraph_engine.listeners import UnheardRun, callback_manager, mark, nobody_listens
 from langgraph_engine.protocol import Engine
-from langgraph_engine.quiet_config import nested_config
+from langgraph_engine.quiet_config import nested_config, root_config
 from langgraph_engine.streams import Latest
 
 if TYPE_CHECKING:
@@ -83,8 +83,8 @@ class Invocation:
         self.stream_mode = stream_mode
         self.print_mode: Any = ["updates", "values"] if debug or graph.debug else print_mode
         self._given = (output_keys, interrupt_before, interrupt_after)
-        nested = None if graph.config or config is None else nested_config(config)
-        self.config = nested or upstream.ensure_config(graph.config, config)
+        made = None if graph.config else root_config(config) or nested_config(config)
+        self.config = made or upstream.ensure_config(graph.config, config)
         self.waits_for_stream = False
         self._handlers: list[Any] = []
         self.manager: Any = None

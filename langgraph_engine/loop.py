@@ -327,10 +327,13 @@ class Loop(StartingLoop):
 
     def _resumed(self) -> None:
         """The first superstep is over; the finished tasks' configs keep what was true."""
-        if upstream.CONFIG_KEY_RESUMING in self.config[CONF]:
-            conf = self.config[CONF].copy()
-            del conf[upstream.CONFIG_KEY_RESUMING]
+        conf = self.config[CONF]
+        if upstream.CONFIG_KEY_RESUMING not in conf:
+            return
+        if self._runtime is not None:  # a task may have it
+            conf = conf.copy()
             self.config = {**self.config, CONF: conf}
+        del conf[upstream.CONFIG_KEY_RESUMING]
 
     # -- supersteps an engine runs itself ---------------------------------------------------------
 

@@ -112,12 +112,11 @@ class StartingLoop(SavingLoop):
         )
         if self.deltas is not None:
             self.deltas.started(self, resuming=resuming)
-        carried: list[tuple[str, str, Any]] = []
+        given = self.pending_writes
         if command is not None:
             carried = self._take_command(command, forks)
-        input_writes = [
-            w[1:] for w in (*self.pending_writes, *carried) if w[0] == upstream.NULL_TASK_ID
-        ]
+            given = [*self.pending_writes, *carried]
+        input_writes = [w[1:] for w in given if w[0] == upstream.NULL_TASK_ID]
         if input_writes:
             changed = self.commit([TaskWrites((), upstream.INPUT, input_writes, ())])
             if updated is not None:
@@ -137,21 +136,26 @@ class StartingLoop(SavingLoop):
         elif upstream.CONFIG_KEY_RESUMING not in conf:
             raise EmptyInputError(f"Received no input for {self.input_keys}")
         if not self.is_nested:
-            replay = self._replay_state(replay_bound) if time_traveling else None
-            started = {
-                upstream.CONFIG_KEY_RESUMING: resuming,
-                upstream.CONFIG_KEY_REPLAY_STATE: replay,
-            }
-            if self.saves:  # a saver was given the config
-                self.config = upstream.patch_configurable(self.config, started)
-            else:
-                self.config[CONF].update(started)
+            self._tell_subgraphs(
+                resuming, self._replay_state(replay_bound) if time_traveling else None
+            )
         if not self.checkpoint_id:
             self.checkpoint_id = unsaved_id()
         self.status = "pending"
         if resuming:
             self.push_lifecycle_event("resume")
         return updated
+
+    def _tell_subgraphs(self, resuming: bool, replay: upstream.ReplayState | None) -> None:
+        """Say in the run's config how it starts, which the subgraphs of its first superstep go by."""
+        started = {
+            upstream.CONFIG_KEY_RESUMING: resuming,
+            upstream.CONFIG_KEY_REPLAY_STATE: replay,
+        }
+        if self.saves:  # a saver was given the config
+            self.config = upstream.patch_configurable(self.config, started)
+        else:
+            self.config[CONF].update(started)
 
     def _is_resuming(self, command: Command[Any] | None) -> bool:
         if not self.previous_versions:

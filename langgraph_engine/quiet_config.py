@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import dataclasses
 import weakref
+from collections import ChainMap
 from collections.abc import Mapping, Sequence
+from contextvars import Context
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +27,7 @@ from langgraph_engine.task_config import task_configurable
 if TYPE_CHECKING:
     from langgraph_engine.live_task import LiveTask
 
-__all__ = ["nested_config", "quiet_config", "run_is_over"]
+__all__ = ["nested_config", "quiet_config", "root_config", "run_is_over"]
 
 CONF = upstream.CONF
 _RUNTIME_FIELDS = tuple(
@@ -144,6 +146,57 @@ def quiet_config(live: LiveTask) -> dict[str, Any] | None:
         upstream.CONFIG_KEY_CALL: partial(_call, weakref.ref(live)),
     }
     return config
+
+
+def root_config(config: Any) -> Any:
+    """What LangGraph makes of the config of a call that isn't made inside a run.
+
+    None if it is made inside one, or if the config says more than what is configurable and the recursion limit;
+    LangGraph's own function is for every config.
+    """
+    if not _ROOTS_ARE_KNOWN or upstream.var_child_runnable_config.get():
+        return None
+    return _root_config(config)
+
+
+def _root_config(config: Any) -> Any:
+    metadata: ChainMap[str, Any] = ChainMap()
+    made: dict[str, Any] = {
+        "tags": [],
+        "metadata": metadata,
+        "callbacks": None,
+        "recursion_limit": upstream.DEFAULT_RECURSION_LIMIT,
+        CONF: {},
+    }
+    if config is None:
+        return made
+    if type(config) is not dict:
+        return None
+    for key, value in config.items():
+        if key == CONF and type(value) is dict:
+            made[CONF] = value.copy()
+        elif key == "recursion_limit" and type(value) is int:
+            made[key] = value
+        else:
+            return None
+    conf = made[CONF]
+    for key in upstream.PROPAGATED_TO_METADATA:
+        if value := conf.get(key):
+            metadata[key] = value
+    return made
+
+
+def _roots_are_known() -> bool:
+    """Whether the installed release's own function makes the same of a config."""
+    configs: Sequence[Any] = (None, {CONF: {"thread_id": "1", "other": 2}, "recursion_limit": 7})
+    for config in configs:
+        made, own = Context().run(upstream.ensure_config, config), _root_config(config)
+        if repr([*made.items()]) != repr([*own.items()]):
+            return False
+    return True
+
+
+_ROOTS_ARE_KNOWN = _roots_are_known()
 
 
 def nested_config(config: Any) -> Any:

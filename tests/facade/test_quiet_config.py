@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import operator
+from collections import ChainMap
 from collections.abc import Iterator
 from typing import Annotated, Any, TypedDict
 
@@ -16,6 +18,7 @@ from langgraph.types import Send
 
 import langgraph_engine
 from langgraph_engine import invocation, live_task, upstream
+from langgraph_engine.quiet_config import root_config
 
 
 class State(TypedDict):
@@ -95,6 +98,51 @@ CONFIGS: list[dict[str, Any]] = [
 ]
 
 
+ROOTS: list[Any] = [
+    None,
+    {},
+    *CONFIGS,
+    {"configurable": {}},
+    {"configurable": {"thread_id": "", "checkpoint_ns": "a", "checkpoint_id": 0, "__own": []}},
+    {"configurable": {"thread_id": 7, "assistant_id": "b"}, "recursion_limit": 3},
+    {"configurable": None, "recursion_limit": None},
+    {"recursion_limit": True},
+    {"recursion_limit": "9"},
+    {"unheard_of": 1, "configurable": {"thread_id": "t"}},
+    {"callbacks": [], "metadata": {}, "tags": []},
+    ChainMap({"configurable": {"thread_id": "t"}}),
+]
+
+
+@pytest.mark.parametrize("config", ROOTS)
+def test_a_root_config_is_what_langgraph_makes_of_it(config: Any) -> None:
+    given = copy.deepcopy(config)
+    made, own = root_config(config), upstream.ensure_config(None, config)
+    if made is not None:
+        assert repr([*made.items()]) == repr([*own.items()])
+        for key, value in made.items():
+            assert type(value) is type(own[key])
+        assert made["configurable"] is not (config or {}).get("configurable")
+    assert config == given
+    outside = config is None or {*config} <= {"configurable", "recursion_limit"}
+    assert (made is not None) == (
+        outside and type(config) in (dict, type(None)) and _plain_items(config)
+    )
+
+
+def _plain_items(config: Any) -> bool:
+    items = (config or {}).items()
+    return all(type(value) is (dict if key == "configurable" else int) for key, value in items)
+
+
+def test_a_config_inside_a_run_is_no_root_config() -> None:
+    def node(_: State) -> Any:
+        return {"seen": [root_config(None)]}
+
+    graph = StateGraph(State).add_node("node", node).add_edge(START, "node").compile()
+    assert graph.invoke({"seen": []}) == {"seen": [None]}
+
+
 @pytest.mark.since_python_3_11("a node's coroutine has no config")
 @pytest.mark.parametrize("asynchronous", [False, True])
 @pytest.mark.parametrize("metadata", [{}, {"of": "the node"}, {"nested": {"deep": 1}}])
@@ -115,5 +163,6 @@ def test_a_node_sees_the_same(
     at_once = run()
     monkeypatch.setattr(live_task, "quiet_config", lambda _: None)
     monkeypatch.setattr(invocation, "nested_config", lambda _: None)
+    monkeypatch.setattr(invocation, "root_config", lambda _: None)
     assert at_once == run()
     assert len(at_once) == 8
