@@ -88,6 +88,7 @@ class Invocation:
         self.waits_for_stream = False
         self._handlers: list[Any] = []
         self.manager: Any = None
+        self._runtime: Runtime[Any] | None = None
         self.graph_callbacks: Any = None
 
     def apply_defaults(self) -> None:
@@ -239,34 +240,28 @@ class Invocation:
             writer = conf[upstream.CONFIG_KEY_RUNTIME].stream_writer
         else:
             writer = _no_writer
-        context = upstream.coerce_context(self.graph.context_schema, self.context)
+        context = upstream.coerce_context(self.graph.context_schema, self.context) or None
+        server_info = upstream.build_server_info(self.config, parent)
         self.control = self.control or parent.control or RunControl()
-        self._of_runtime = parent, context, writer
+        self._of_runtime = parent, context, writer, server_info
+        conf[upstream.CONFIG_KEY_RUNTIME] = None  # its place
+        if context is not None:  # what is true of it now counts
+            self._runtime = self._merged_runtime()
 
     def make_runtime(self) -> Runtime[Any]:
         """The run's runtime, which only code that looks for it needs."""
-        parent, context, writer = self._of_runtime
-        server_info = upstream.build_server_info(self.config, parent)
-        if parent is upstream.DEFAULT_RUNTIME:
-            return Runtime(  # what merging with the default gives
-                context=context or None,
-                store=self.store or None,
-                stream_writer=writer,
-                server_info=server_info,
-                control=self.control,
-            )
-        merged: Runtime[Any] = parent.merge(
-            Runtime(
-                context=context,
-                store=self.store,
-                stream_writer=writer,
-                previous=None,
-                execution_info=None,
-                server_info=server_info,
-                control=self.control,
-            )
+        return self._merged_runtime() if self._runtime is None else self._runtime
+
+    def _merged_runtime(self) -> Runtime[Any]:
+        parent, context, writer, server_info = self._of_runtime
+        own: Runtime[Any] = Runtime(
+            context=context,
+            store=self.store or None,
+            stream_writer=writer,
+            server_info=server_info,
+            control=self.control,
         )
-        return merged
+        return own if parent is upstream.DEFAULT_RUNTIME else parent.merge(own)
 
     def lifecycle_events(self, loop: Loop) -> list[tuple[Any, Any]]:
         """Graph lifecycle events since the last call, each with who to tell."""

@@ -16,6 +16,7 @@ Nothing here differs between sync and async but how a saver is called; see ``Syn
 from __future__ import annotations
 
 import logging
+import threading
 import weakref
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextvars import Context
@@ -46,6 +47,8 @@ __all__ = ["CallFutures", "Loop"]
 
 logger = logging.getLogger("langgraph")
 CONF = upstream.CONF
+_beginning = threading.Lock()
+"""Held while a superstep becomes a loop's present one: a thread that a node left behind may look at an earlier one's task."""
 
 
 class CallFutures(upstream.FuturesDict):
@@ -82,6 +85,8 @@ class Loop(StartingLoop):
     """Where to report that one of them is done, if the superstep waits for several things."""
     failed = False
     """Whether a node of this superstep failed."""
+    _begun = 0
+    """No earlier superstep than this one can be the present one any more."""
     run_in_context: Callable[[Any, Context], Awaitable[Any]]
     """Awaits something in a context; only where there is an event loop."""
     make_runner: Callable[[], upstream.PregelRunner] | None = None
@@ -145,12 +150,13 @@ class Loop(StartingLoop):
         if plan is None:
             plan = self.run.plan(self.step, self.checkpoint_id, self.namespace, self.updated)
         tasks, ignored = plan
-        self.basis = self.calls = self.call_done = None
-        self.failed = False
+        with _beginning:
+            self._begun = self.step + 1
+            self.basis = self.calls = self.call_done = None
+            self.failed = False
+            self.live, self.tasks = {}, {}
         if ignored:
             warn_ignored(ignored)
-        self.live = {}
-        self.tasks = {}
         if not tasks and not self.saves:
             return
         if self.direct and not self.pending_writes:
@@ -374,7 +380,9 @@ class Loop(StartingLoop):
 
     def take_stop(self, stop: Stop) -> None:
         """Go on where an execution stopped."""
-        _, self.step, self.checkpoint_id, self.updated, due, _ = stop
+        with _beginning:
+            _, self.step, self.checkpoint_id, self.updated, due, _ = stop
+            self._begun = self.step
         if self.saves and self.checkpoint_metadata["step"] != self.step - 1:
             if self.updated is None:
                 self.updated = set()
@@ -393,16 +401,20 @@ class Loop(StartingLoop):
         self, task: Task, step: int, checkpoint_id: str, started: float, *, current: bool
     ) -> LiveTask:
         """A task of a superstep the engine runs, for code that looks at it."""
-        if current:
-            self.step, self.checkpoint_id = step, checkpoint_id
-            self.basis = self.calls = self.call_done = None
-            self.failed = False
-            basis = self.task_basis()
-        else:
-            basis = TaskBasis(self, (step, checkpoint_id))
+        basis = TaskBasis(self, (step, checkpoint_id))
         live = LiveTask(self, task, self.graph.plans[task.name], basis)
         live.value, live.started = task.input, started
-        if current:
+        if not current:
+            return live
+        with _beginning:
+            if step < self._begun:  # a thread of the task's looked at it while the run went on
+                return live
+            if step == self._begun and task.id in self.live:
+                return self.live[task.id]  # another thread was faster
+            self._begun = step
+            self.step, self.checkpoint_id = step, checkpoint_id
+            self.basis, self.calls, self.call_done = basis, None, None
+            self.failed = False
             self.live, self.tasks = {task.id: live}, {}
         return live
 
@@ -419,7 +431,9 @@ class Loop(StartingLoop):
 
     def committed(self, step: int, checkpoint_id: str, updated: set[str]) -> None:
         """A superstep the engine runs was committed: save the checkpoint after it."""
-        self.step, self.updated = step, updated
+        with _beginning:
+            self.step, self.updated = step, updated
+            self._begun = step + 1
         self.pending_writes = []
         self.checkpoint_made({"source": "loop"}, checkpoint_id)
         if self.durability == "sync":

@@ -206,10 +206,9 @@ class SavingLoop:
         """The run's config, with the runtime that those of its tasks are made of. Any thread."""
         if self._runtime is None:
             self._runtime = self._options.make_runtime()
-        conf = self.config[CONF]
-        if conf.get(upstream.CONFIG_KEY_RUNTIME) is not self._runtime:  # its own, or its parent's
-            conf[upstream.CONFIG_KEY_RUNTIME] = self._runtime
-        return self.config
+        config = self.config
+        config[CONF][upstream.CONFIG_KEY_RUNTIME] = self._runtime
+        return config
 
     @property
     def stream_keys(self) -> str | Sequence[str]:

@@ -280,10 +280,16 @@ def is_branch(thing: Any) -> bool:
 def is_add_messages(reducer: Any) -> bool:
     """Whether it is LangGraph's own ``add_messages``, and nothing that was put in its place or around it."""
     module = sys.modules.get("langgraph.graph.message")  # as above
-    if module is None or type(reducer) is not FunctionType:
+    if module is None or reducer is not module.add_messages or type(reducer) is not FunctionType:
         return False
-    code = reducer.__code__
-    return code.co_filename == module.__file__ and code.co_name == "_add_messages"
+    # It is a function around another one; whoever replaced either replaced what they do.
+    inner = [cell.cell_contents for cell in reducer.__closure__ or ()]
+    return all(
+        type(function) is FunctionType
+        and function.__code__.co_filename == module.__file__
+        and function.__code__.co_name == name
+        for function, name in zip([reducer, *inner], ["_add_messages", "add_messages"], strict=True)
+    )
 
 
 def writes_control(mapper: Any) -> bool:

@@ -23,17 +23,19 @@ import pytest
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import AIMessage, AnyMessage
 from langchain_core.tools import tool
-from langgraph.channels import BinaryOperatorAggregate, LastValue
+from langgraph.channels import BinaryOperatorAggregate, LastValue, Topic
 from langgraph.channels.base import BaseChannel
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.config import get_config, get_store, get_stream_writer
 from langgraph.graph import START, StateGraph, add_messages
+from langgraph.graph import message as message_module
 from langgraph.prebuilt import ToolNode
 from langgraph.runtime import Runtime, get_runtime
 from langgraph.store.memory import InMemoryStore
-from langgraph.types import Command, interrupt
+from langgraph.types import Command, Send, interrupt
 
 import langgraph_engine
+from langgraph_engine.loop import Loop
 
 ENGINES = [info.name for info in langgraph_engine.engines() if info.name != "langgraph"]
 THREAD: Any = {"configurable": {"thread_id": "1"}}
@@ -382,3 +384,120 @@ def test_what_has_no_effect_is_said_once(as_on_stock: Any) -> None:
         return [(warning.category, str(warning.message)) for warning in said]
 
     assert len(as_on_stock(program)) == 1
+
+
+# -- what seldom happens -----------------------------------------------------------------------------
+
+
+class Several(list[Any]):
+    """A list of somebody's own."""
+
+
+def test_a_topic_takes_the_items_of_any_list(as_on_stock: Any) -> None:
+    class State(TypedDict):
+        all: Annotated[list[str], Topic(str, True)]
+
+    def program() -> Any:
+        builder = StateGraph(State).add_node("node", lambda _: {"all": Several("xy")})
+        graph = builder.add_edge(START, "node").compile()
+        return [graph.invoke({"all": given}) for given in (["i"], Several("ij"))]
+
+    assert as_on_stock(program)[1] == {"all": ["i", "j", "x", "y"]}
+
+
+@vars(message_module)["_add_messages_wrapper"]
+def _last(left: Any, right: Any) -> Any:
+    return [*left, *right][-1:]
+
+
+class Last(TypedDict):
+    messages: Annotated[list[Any], _last]
+
+
+def test_a_reducer_made_as_langgraph_makes_its_own_is_called(as_on_stock: Any) -> None:
+    def program() -> Any:
+        node = {"messages": [AIMessage("b", id="2")]}
+        graph = StateGraph(Last).add_node("node", lambda _: node).add_edge(START, "node").compile()
+        return graph.invoke({"messages": [AIMessage("a", id="1")]})
+
+    assert as_on_stock(program) == {"messages": [AIMessage("b", id="2")]}
+
+
+def test_a_context_is_looked_at_when_the_run_starts(as_on_stock: Any) -> None:
+    class Unsure:
+        def __bool__(self) -> bool:
+            raise ValueError("neither")
+
+    def program() -> Any:
+        contexts: list[dict[str, Any]] = [{}, {"own": 1}]
+
+        def node(_: Seen) -> Any:
+            for context in contexts:
+                context["more"] = 2
+            contexts[1].pop("own", None)
+            return {"seen": [get_runtime().context]}
+
+        builder = StateGraph(Seen).add_node("node", node).add_edge(START, "node")
+        graph: Any = builder.compile()
+        seen = [graph.invoke({}, context=context) for context in contexts]
+        with pytest.raises(ValueError, match="neither"):
+            builder.compile().invoke({}, context=Unsure())  # type: ignore[arg-type]
+        return seen
+
+    assert as_on_stock(program) == [{"seen": [None]}, {"seen": [{"more": 2}]}]
+
+
+@pytest.mark.parametrize("saves", [False, True])
+def test_a_configurable_has_its_order(as_on_stock: Any, saves: bool) -> None:
+    def program() -> Any:
+        def node(_: Seen) -> Any:
+            return {"seen": [*get_config()["configurable"]]}
+
+        builder = StateGraph(Seen).add_node("node", node).add_edge(START, "node")
+        graph: Any = builder.compile(checkpointer=InMemorySaver() if saves else None)
+        return graph.invoke({}, {"configurable": {"own": 1, "thread_id": "1"}})
+
+    assert "__pregel_runtime" in as_on_stock(program)["seen"]
+
+
+def test_a_thread_may_look_at_a_config_while_the_run_goes_on(
+    as_on_stock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looking, gone_on = threading.Event(), threading.Event()
+    strays: list[threading.Thread] = []
+    made = Loop.live_task
+
+    def later(*args: Any, **kwargs: Any) -> Any:
+        if threading.current_thread() in strays:
+            looking.set()
+            assert gone_on.wait(10)
+        return made(*args, **kwargs)
+
+    monkeypatch.setattr(Loop, "live_task", later)
+
+    def look() -> None:
+        get_config().get("tags")
+        looking.set()
+
+    def first(_: Seen) -> Any:
+        stray = threading.Thread(target=contextvars.copy_context().run, args=(look,))
+        strays.append(stray)
+        stray.start()
+        assert looking.wait(10)
+        return {"seen": [2]}
+
+    def sent(_: Any) -> Any:
+        gone_on.set()
+        strays[0].join(10)
+        return {"seen": [9]}
+
+    def program() -> Any:
+        looking.clear()
+        gone_on.clear()
+        strays.clear()
+        builder = StateGraph(Seen).add_node("first", first).add_node("sent", sent)
+        builder.add_edge(START, "first")
+        builder.add_conditional_edges("first", lambda _: [Send("sent", {})] * 3, ["sent"])
+        return builder.compile().invoke({"seen": [0]})
+
+    assert as_on_stock(program) == {"seen": [0, 2, 9, 9, 9]}

@@ -174,21 +174,21 @@ static void check_plan(struct owner *owner, msgpack_object plan)
         check_lent(owner, item(item(tasks, at), 3));
 }
 
-/* A commit's reply has a third field for a host that is told, and a fourth if the message asked for a plan. The
- * answers to a restore end with nil. */
+/* A commit's reply has a third field for a host that is told, a fourth if the message asked for a plan, and all five
+ * for a host that takes more. The answers to a restore end with nil. */
 static void check_committed(struct owner *owner, msgpack_object reply)
 {
     if (reply.type == MSGPACK_OBJECT_NIL)
         return;
     uint32_t fields = reply.via.array.size;
     if (item(reply, 1).type != MSGPACK_OBJECT_ARRAY ||
-        (fields != 2 + (uint32_t)owner->is_told && fields != 4))
+        (fields != 2 + (uint32_t)owner->is_told && fields != 4 && fields != 5))
         violation("a commit's reply has %u fields", fields);
     if (owner->is_told)
         check_released(owner, item(reply, 2));
-    else if (fields == 4 && item(reply, 2).type != MSGPACK_OBJECT_NIL)
+    else if (fields >= 4 && item(reply, 2).type != MSGPACK_OBJECT_NIL)
         violation("a host that is called is also told");
-    if (fields == 4 && item(reply, 3).type != MSGPACK_OBJECT_NIL)
+    if (fields >= 4 && item(reply, 3).type != MSGPACK_OBJECT_NIL)
         check_plan(owner, item(reply, 3));
 }
 

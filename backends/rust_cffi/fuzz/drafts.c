@@ -543,9 +543,9 @@ void draft_commit(struct draft *draft, struct random *random, const struct graph
 {
     size_t count = random_below(random, 4);
     bool plans = random_chance(random, 40);
-    bool says_whether = random_chance(random, 50);
+    bool may_take_more = random_chance(random, 50);
 
-    array(draft, says_whether ? 4 : plans ? 3 : 2);
+    array(draft, may_take_more ? 4 : plans ? 3 : 2);
     array(draft, count);
     for (size_t at = 0; at < count; at++)
         task(draft, random, graph);
@@ -556,10 +556,10 @@ void draft_commit(struct draft *draft, struct random *random, const struct graph
     if (plans) {
         array(draft, 3);
         superstep(draft, random);
-    } else if (says_whether) {
+    } else if (may_take_more) {
         nil(draft);
     }
-    if (says_whether) /* several questions are taken at once */
+    if (may_take_more)
         flag(draft, random_chance(random, 80));
 }
 

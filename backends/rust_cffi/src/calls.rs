@@ -112,7 +112,7 @@ pub unsafe extern "C" fn lge_run_push(
 /// Applies one superstep's writes and says which channels changed: message `commit`. With `LGE_ASK` the
 /// host goes on with `lge_run_answer`, or gives up with `lge_run_abort`. The message may name the superstep
 /// that comes next: then the reply has its plan, unless planning it takes a question or fails. It may say that the
-/// host takes several questions at once: then the reply of `LGE_ASK` is an array of them.
+/// host takes more: then the reply of `LGE_ASK` is an array of questions, and the result has the highest version.
 ///
 /// Fails, and leaves the run as it was, with `LGE_ERROR_LAST_VALUE_MANY`,
 /// `LGE_ERROR_EPHEMERAL_VALUE_MANY`, `LGE_ERROR_UNTRACKED_VALUE_MANY`, `LGE_ERROR_BARRIER_NAME`,

@@ -41,8 +41,8 @@ struct Ready {
     run: lge_core::run::Run<Value>,
     /// The superstep to plan once the commit under way is done.
     next: Option<Next>,
-    /// Whether the host of the commit under way takes several questions at once.
-    takes_several: bool,
+    /// Whether the host of the commit under way takes several questions at once, and the highest version.
+    takes_more: bool,
 }
 
 impl Ready {
@@ -50,7 +50,7 @@ impl Ready {
         Ready {
             run,
             next: None,
-            takes_several: false,
+            takes_more: false,
         }
     }
 }
@@ -171,12 +171,12 @@ impl Run {
             batch,
             version,
             next,
-            takes_several,
+            takes_more,
         } = self.program.read_commit(message, &mut taker(&self.host))?;
         self.with(|ready| {
             let step = ready.run.begin_commit(batch, version)?;
             ready.next = next.map(Next::of);
-            ready.takes_several = takes_several;
+            ready.takes_more = takes_more;
             Ok(self.committed(ready, step))
         })
     }
@@ -193,7 +193,7 @@ impl Run {
     fn answer_with(&self, several: bool, answers: &mut Vec<Answer<Value>>) -> CallResult {
         let mut state = self.lock()?;
         match (&mut *state, several) {
-            (State::Ready(ready), _) if several != ready.takes_several => {
+            (State::Ready(ready), _) if several != ready.takes_more => {
                 drop(ready.run.abort_commit());
                 let expected = match several {
                     true => "one answer, to a commit's question",
@@ -282,10 +282,7 @@ impl Run {
     pub(crate) fn max_version(&self) -> CallResult {
         self.with(|Ready { run, .. }| {
             let mut reply = Reply::default();
-            match run.max_version() {
-                Some(version) => reply.version(version),
-                None => reply.nil(),
-            }
+            highest(&mut reply, run);
             Ok(Outcome::Done(reply))
         })
     }
@@ -341,7 +338,7 @@ impl Run {
 
     fn committed(&self, ready: &mut Ready, step: CommitStep<Value>) -> Outcome {
         let done = match step {
-            Step::Ask(request) if ready.takes_several => {
+            Step::Ask(request) if ready.takes_more => {
                 return ask_all(ready.run.with_following(request));
             }
             Step::Ask(request) => return ask(request),
@@ -353,6 +350,7 @@ impl Run {
         let released = self.host.released();
         let mut reply = Reply::default();
         reply.array(match (&plan, &released) {
+            _ if ready.takes_more => 5,
             (Some(_), _) => 4,
             (None, Some(_)) => 3,
             (None, None) => 2,
@@ -369,13 +367,17 @@ impl Run {
         }
         match released {
             Some(released) => reply.released(&released),
-            None if plan.is_some() => reply.nil(),
+            None if plan.is_some() || ready.takes_more => reply.nil(),
             None => {}
         }
         match plan {
             Some(Some(plan)) => describe_plan(&mut reply, plan),
             Some(None) => reply.nil(),
+            None if ready.takes_more => reply.nil(),
             None => {}
+        }
+        if ready.takes_more {
+            highest(&mut reply, &ready.run);
         }
         Outcome::Done(reply)
     }
@@ -485,6 +487,13 @@ fn failed() -> Error {
 fn wrong(expected: &str) -> Error {
     let message = format!("the run waits for {expected}; the message is something else");
     Error::new(ErrorKind::WrongAnswer, message)
+}
+
+fn highest(reply: &mut Reply, run: &lge_core::run::Run<Value>) {
+    match run.max_version() {
+        Some(version) => reply.version(version),
+        None => reply.nil(),
+    }
 }
 
 fn nothing() -> Reply {

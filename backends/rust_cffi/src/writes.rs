@@ -11,12 +11,13 @@ use lge_core::run::{ChannelRef, NodeRef};
 use lge_core::task_path::{PathKey, TaskPath};
 use lge_core::versions::Version;
 
-/// A commit, the superstep to plan after it, and whether the host takes several questions at once.
+/// A commit, the superstep to plan after it, and whether the host takes more than one thing at a time: several
+/// questions at once, and the highest version with the result.
 pub(crate) struct Commit<'p, 'm, V> {
     pub(crate) batch: Batch<'p, V>,
     pub(crate) version: Option<Version>,
     pub(crate) next: Option<Superstep<'m>>,
-    pub(crate) takes_several: bool,
+    pub(crate) takes_more: bool,
 }
 
 /// Paths within paths, at most: LangGraph's are as deep as its calls.
@@ -24,7 +25,7 @@ const DEEPEST_PATH: usize = 64;
 
 impl Program {
     /// Reads a commit message: `[tasks, version]`, the superstep to plan after it if there is a third field, and
-    /// in a fourth whether the host takes several questions at once. `take` makes a value of a handle.
+    /// in a fourth whether the host takes more. `take` makes a value of a handle.
     pub(crate) fn read_commit<'m, V>(
         &self,
         message: &'m [u8],
@@ -54,13 +55,13 @@ impl Program {
             reader.fields(3, "the superstep to plan")?;
             Some(read_superstep(&mut reader)?)
         };
-        let takes_several = fields == 4 && reader.flag("whether several questions are taken")?;
+        let takes_more = fields == 4 && reader.flag("whether more is taken")?;
         reader.end()?;
         Ok(Commit {
             batch,
             version,
             next,
-            takes_several,
+            takes_more,
         })
     }
 

@@ -19,7 +19,7 @@ __all__ = ["Answer", "Outgoing", "graph_message", "plain_version", "saved_value"
 
 _A = TypeVar("_A")
 _LARGEST = 2**63
-_TAKES_SEVERAL_QUESTIONS = True
+_TAKES_MORE = True
 _MANY = 16
 """So many writes of a task are looked at together."""
 
@@ -110,7 +110,7 @@ class Outgoing:
     ) -> bytes:
         """A ``commit`` message; ``following`` is the superstep to plan: step, checkpoint id, namespace."""
         try:
-            return pack((self.tasks(writes), version, following, _TAKES_SEVERAL_QUESTIONS))
+            return pack((self.tasks(writes), version, following, _TAKES_MORE))
         except BaseException:
             self._values.forget(self.lent)
             raise
@@ -172,7 +172,7 @@ class Outgoing:
         if channel is None or channel.written == "ignored":
             return name, None
         number, form, _ = channel
-        if type(value) is list and form != "name":
+        if isinstance(value, list) and form != "name":
             return number, self._items(form, value)
         handle = self._lend(value)
         if form == "packets":

@@ -71,12 +71,14 @@ class CffiTask:
 class CffiRun:
     """See ``langgraph_engine.protocol.Run``."""
 
-    __slots__ = ("__weakref__", "_number", "_program", "_values")
+    __slots__ = ("__weakref__", "_highest", "_number", "_program", "_values")
 
     def __init__(self, program: CffiProgram, number: int, values: Values) -> None:
         self._program = program
         self._number = number
         self._values = values
+        # Once the library said one. Each commit's reply says it anew.
+        self._highest: Version | None = None
 
     def __del__(self, free: Callable[[int], None] = _free) -> None:
         free(self._number)
@@ -181,8 +183,9 @@ class CffiRun:
 
     def max_version(self) -> Version | None:
         """The highest channel version, or None if no channel was ever written."""
-        version: Version | None = self._ask(_max_version)
-        return version
+        if self._highest is None:
+            self._highest = self._ask(_max_version)
+        return self._highest
 
     def see(self, name: str) -> None:
         """Mark ``name`` as having seen every channel at its present version."""
@@ -296,15 +299,16 @@ class CffiRun:
     def _failure(self, status: int, error: Any, lent: Sequence[int]) -> Exception:
         """The exception for a call that failed. The values only its message had are let go."""
         failed = failure(error, self._values.of)
+        self._highest = None  # a run that is lost doesn't say it any more
         self._values.forget(lent if status == REFUSED else self._ask(_released))
         return failed
 
     # --- what replies say; a handle's value is looked up before the reply is freed
 
     def _read_commit(self, said: Any) -> tuple[set[str], Any, Any, Plan | None]:
-        updated = set(map(self._program.channel_names.__getitem__, said[0]))
-        plan = said[3] if len(said) == 4 else None
-        return updated, said[1], said[2], None if plan is None else self._read_plan(plan)
+        channels, unknown, released, plan, self._highest = said
+        updated = set(map(self._program.channel_names.__getitem__, channels))
+        return updated, unknown, released, None if plan is None else self._read_plan(plan)
 
     def _read_plan(self, said: Any) -> Plan:
         planned, ignored = said
