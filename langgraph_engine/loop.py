@@ -47,8 +47,10 @@ __all__ = ["CallFutures", "Loop"]
 
 logger = logging.getLogger("langgraph")
 CONF = upstream.CONF
-_beginning = threading.Lock()
-"""Held while a superstep becomes a loop's present one: a thread that a node left behind may look at an earlier one's task."""
+_beginning = threading.RLock()
+"""Held while a superstep becomes a loop's present one: a thread that a node left behind may look at an earlier one's task.
+
+Whatever ends with the superstep before ends outside it."""
 
 
 class CallFutures(upstream.FuturesDict):
@@ -85,7 +87,7 @@ class Loop(StartingLoop):
     """Where to report that one of them is done, if the superstep waits for several things."""
     failed = False
     """Whether a node of this superstep failed."""
-    _begun = 0
+    _begun = -2
     """No earlier superstep than this one can be the present one any more."""
     run_in_context: Callable[[Any, Context], Awaitable[Any]]
     """Awaits something in a context; only where there is an event loop."""
@@ -150,11 +152,13 @@ class Loop(StartingLoop):
         if plan is None:
             plan = self.run.plan(self.step, self.checkpoint_id, self.namespace, self.updated)
         tasks, ignored = plan
+        before = self.live, self.tasks, self.calls
         with _beginning:
             self._begun = self.step + 1
             self.basis = self.calls = self.call_done = None
             self.failed = False
             self.live, self.tasks = {}, {}
+        del before
         if ignored:
             warn_ignored(ignored)
         if not tasks and not self.saves:
@@ -406,6 +410,7 @@ class Loop(StartingLoop):
         live.value, live.started = task.input, started
         if not current:
             return live
+        before = self.live, self.tasks, self.calls
         with _beginning:
             if step < self._begun:  # a thread of the task's looked at it while the run went on
                 return live
@@ -416,6 +421,7 @@ class Loop(StartingLoop):
             self.basis, self.calls, self.call_done = basis, None, None
             self.failed = False
             self.live, self.tasks = {task.id: live}, {}
+        del before
         return live
 
     def wrote_nowhere(self, name: str, path: tuple[Any, ...], channel: str) -> None:
