@@ -283,13 +283,15 @@ def is_add_messages(reducer: Any) -> bool:
     if module is None or reducer is not module.add_messages or type(reducer) is not FunctionType:
         return False
     # It is a function around another one; whoever replaced either replaced what they do.
-    inner = [cell.cell_contents for cell in reducer.__closure__ or ()]
-    return all(
-        type(function) is FunctionType
-        and function.__code__.co_filename == module.__file__
-        and function.__code__.co_name == name
-        for function, name in zip([reducer, *inner], ["_add_messages", "add_messages"], strict=True)
+    return _is_of(module, reducer, "_add_messages") and any(
+        _is_of(module, cell.cell_contents, "add_messages") for cell in reducer.__closure__ or ()
     )
+
+
+def _is_of(module: Any, function: Any, name: str) -> bool:
+    """Whether it is the function of that name that is written in a module."""
+    code = getattr(function, "__code__", None)
+    return code is not None and (code.co_filename, code.co_name) == (module.__file__, name)
 
 
 def writes_control(mapper: Any) -> bool:
