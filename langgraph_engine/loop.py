@@ -152,12 +152,8 @@ class Loop(StartingLoop):
         if plan is None:
             plan = self.run.plan(self.step, self.checkpoint_id, self.namespace, self.updated)
         tasks, ignored = plan
-        before = self.live, self.tasks, self.calls
         with _beginning:
-            self._begun = self.step + 1
-            self.basis = self.calls = self.call_done = None
-            self.failed = False
-            self.live, self.tasks = {}, {}
+            before = self._make_present(self.step + 1, None, {})
         del before
         if ignored:
             warn_ignored(ignored)
@@ -410,19 +406,24 @@ class Loop(StartingLoop):
         live.value, live.started = task.input, started
         if not current:
             return live
-        before = self.live, self.tasks, self.calls
         with _beginning:
             if step < self._begun:  # a thread of the task's looked at it while the run went on
                 return live
             if step == self._begun and task.id in self.live:
                 return self.live[task.id]  # another thread was faster
-            self._begun = step
             self.step, self.checkpoint_id = step, checkpoint_id
-            self.basis, self.calls, self.call_done = basis, None, None
-            self.failed = False
-            self.live, self.tasks = {task.id: live}, {}
+            before = self._make_present(step, basis, {task.id: live})
         del before
         return live
+
+    def _make_present(self, begun: int, basis: TaskBasis | None, live: dict[str, LiveTask]) -> Any:
+        """Go over to another superstep. The caller holds ``_beginning``, and lets go of what it is given outside it."""
+        before = self.live, self.tasks, self.calls
+        self._begun = begun
+        self.basis, self.calls, self.call_done = basis, None, None
+        self.failed = False
+        self.live, self.tasks = live, {}
+        return before
 
     def wrote_nowhere(self, name: str, path: tuple[Any, ...], channel: str) -> None:
         """A task of a superstep the engine runs wrote to a channel the graph doesn't have."""
