@@ -19,6 +19,7 @@ from langgraph_engine.loop_async import AsyncLoop
 from langgraph_engine.protocol import Engine
 from langgraph_engine.running_ahead import (
     GOES_ON,
+    WAITS,
     arest,
     arun_ahead,
     awaited,
@@ -26,6 +27,7 @@ from langgraph_engine.running_ahead import (
     may_run_ahead,
 )
 from langgraph_engine.streams import Chunks, Latest, QueueChunks
+from langgraph_engine.unwatched_run import UnwatchedRun
 
 __all__ = ["achunks_of", "afinal_state"]
 
@@ -41,13 +43,16 @@ class _RootRun:
 
     async def __aenter__(self) -> None:
         call = self._call
-        call.apply_defaults()
-        self.manager = call.unheard_run()
-        if self.manager is None:
-            callbacks = call.make_callbacks()
-            manager = announce(callbacks, call.input, **call.announcement())
-            self.manager = (await manager) if callbacks.handlers else manager
-        call.announced(self.manager)
+        if call.manager is None:
+            call.apply_defaults()
+            manager = call.unheard_run()
+            if manager is None:
+                callbacks = call.make_callbacks()
+                manager = announce(callbacks, call.input, **call.announcement())
+                if callbacks.handlers:
+                    manager = await manager
+            call.announced(manager)
+        self.manager = call.manager
 
     async def __aexit__(
         self,
@@ -64,41 +69,82 @@ class _RootRun:
             await self.manager.on_chain_end(loop.output)
 
 
+def _made_loop(call: Invocation, latest: Latest) -> AsyncLoop:
+    loop: AsyncLoop = call.make_loop(AsyncLoop, latest.put, _threadsafe(call, latest.put), latest)
+    return loop
+
+
+def _loop_taking_over(call: Invocation, latest: Latest) -> AsyncLoop:
+    """The loop of a run that did without one."""
+    call.apply_defaults()
+    loop = _made_loop(call, latest)
+    _prepare_runner(call, loop, None, _threadsafe(call, latest.put))
+    return loop
+
+
+async def _ran_to_the_end(run: UnwatchedRun, latest: Latest) -> bool:
+    """Run without a loop. False if there has to be one."""
+    try:
+        stop = run.go()
+        while stop.kind in WAITS:
+            stop = await awaited(run, stop)
+        run.stopped = stop
+        return run.ended(latest)
+    except BaseException as error:  # noqa: BLE001 - it is raised again inside the loop
+        run.failed.append(error)
+        return False
+
+
+async def _open(call: Invocation, loop: AsyncLoop, latest: Latest) -> None:
+    call.opened(loop)
+    if loop.lifecycle_events:
+        await _emit_lifecycle(call, loop)
+    loop.use_astream = _streams_elsewhere(call.manager)
+    _prepare_runner(call, loop, None, _threadsafe(call, latest.put))
+    loop.begin_execution()
+
+
+async def _run_to_the_end(call: Invocation, loop: AsyncLoop, stop: Stop | None) -> None:
+    """Run supersteps till there is none left; ``stop`` is where the engine stopped already."""
+    # With something to wait for beside it, LangGraph's runner lets the failure of a task
+    # that runs alone stop the calls it made; without, it waits for them.
+    waiter = loop.event_loop.create_future if call.waits_for_stream else None
+    waits = call.durability == "sync"
+    while True:
+        if loop.execution is not None:
+            await arun_ahead(loop, stop)
+            stop = None
+        if not loop.tick():
+            break
+        if loop.live:
+            await arun_quietly(loop)
+        else:
+            async for _ in await _run_tasks(call, loop, waiter):
+                pass
+        loop.after_tick()
+        if loop.lifecycle_events:
+            await _emit_lifecycle(call, loop)
+        if waits and loop.put_checkpoint_future is not None:
+            await loop.put_checkpoint_future
+
+
 async def afinal_state(
     graph: upstream.AnyPregel, engine: Engine, input: Any, config: Any, kwargs: dict[str, Any]
 ) -> Latest:
     """Run to the end when nobody takes chunks on the way; what the last chunks would have held."""
     call = Invocation(graph, engine, input, config, is_async=True, **kwargs)
     latest = Latest()
-    put = _threadsafe(latest.put)
+    run = UnwatchedRun.of(call, kwargs, partial(_loop_taking_over, call, latest))
+    if run is not None:
+        if await _ran_to_the_end(run, latest):
+            return latest
+        run.loop()  # from here on the call is announced
     root = _RootRun(call)
     async with root:
-        async with call.make_loop(AsyncLoop, latest.put, put, latest) as loop:
-            call.opened(loop)
-            if loop.lifecycle_events:
-                await _emit_lifecycle(call, loop)
-            loop.use_astream = _streams_elsewhere(root.manager)
-            _prepare_runner(call, loop, None, put)
-            # With something to wait for beside it, LangGraph's runner lets the failure of a task
-            # that runs alone stop the calls it made; without, it waits for them.
-            waiter = loop.event_loop.create_future if call.waits_for_stream else None
-            waits = call.durability == "sync"
-            loop.begin_execution()
-            while True:
-                if loop.execution is not None:
-                    await arun_ahead(loop)
-                if not loop.tick():
-                    break
-                if loop.live:
-                    await arun_quietly(loop)
-                else:
-                    async for _ in await _run_tasks(call, loop, waiter):
-                        pass
-                loop.after_tick()
-                if loop.lifecycle_events:
-                    await _emit_lifecycle(call, loop)
-                if waits and loop.put_checkpoint_future is not None:
-                    await loop.put_checkpoint_future
+        async with _made_loop(call, latest) if run is None else run.loop() as loop:
+            if run is None:
+                await _open(call, loop, latest)
+            await _run_to_the_end(call, loop, None if run is None else run.taken_over())
         if loop.lifecycle_events:
             await _emit_lifecycle(call, loop)
         latest.settle(loop.output)
@@ -114,7 +160,7 @@ async def achunks_of(
     root = _RootRun(call)
     async with root:
         chunks = QueueChunks(call) if call.waits_for_stream else Chunks(call)
-        put = _threadsafe(chunks.put)
+        put = _threadsafe(call, chunks.put)
         async with call.make_loop(AsyncLoop, chunks.put, put, None) as loop:
             call.opened(loop)
             await _emit_lifecycle(call, loop)
@@ -156,9 +202,9 @@ async def achunks_of(
         await root.ended(loop)
 
 
-def _threadsafe(put: Callable[..., None]) -> Callable[[Any], Any]:
+def _threadsafe(call: Invocation, put: Callable[..., None]) -> Callable[[Any], Any]:
     """``put`` for other threads than the event loop's."""
-    return partial(asyncio.get_running_loop().call_soon_threadsafe, put)
+    return partial(call.event_loop.call_soon_threadsafe, put)
 
 
 def _streams_elsewhere(manager: Any) -> bool:

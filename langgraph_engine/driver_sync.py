@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterator
+from functools import partial
 from types import TracebackType
 from typing import Any
 
 from langgraph_engine import upstream
 from langgraph_engine.direct_run import run_live, run_quietly
+from langgraph_engine.execute import Stop
 from langgraph_engine.invocation import Invocation
 from langgraph_engine.listeners import announce
 from langgraph_engine.loop_sync import SyncLoop
 from langgraph_engine.protocol import Engine
 from langgraph_engine.running_ahead import chunks_ahead, run_ahead
 from langgraph_engine.streams import Chunks, Latest, QueueChunks
+from langgraph_engine.unwatched_run import UnwatchedRun
 
 __all__ = ["chunks_of", "final_state"]
 
@@ -35,11 +38,13 @@ class _RootRun:
 
     def __enter__(self) -> None:
         call = self._call
-        call.apply_defaults()
-        self.manager = call.unheard_run() or announce(
-            call.make_callbacks(), call.input, **call.announcement()
-        )
-        call.announced(self.manager)
+        if call.manager is None:
+            call.apply_defaults()
+            call.announced(
+                call.unheard_run()
+                or announce(call.make_callbacks(), call.input, **call.announcement())
+            )
+        self.manager = call.manager
 
     def __exit__(
         self,
@@ -56,36 +61,75 @@ class _RootRun:
             self.manager.on_chain_end(loop.output)
 
 
+def _made_loop(call: Invocation, latest: Latest) -> SyncLoop:
+    loop: SyncLoop = call.make_loop(SyncLoop, latest.put, latest.put, latest)
+    return loop
+
+
+def _loop_taking_over(call: Invocation, latest: Latest) -> SyncLoop:
+    """The loop of a run that did without one."""
+    call.apply_defaults()
+    loop = _made_loop(call, latest)
+    _prepare_runner(call, loop, None)
+    return loop
+
+
+def _ran_to_the_end(run: UnwatchedRun, latest: Latest) -> bool:
+    """Run without a loop. False if there has to be one."""
+    try:
+        run.stopped = run.go()
+        return run.ended(latest)
+    except BaseException as error:  # noqa: BLE001 - it is raised again inside the loop
+        run.failed.append(error)
+        return False
+
+
+def _open(call: Invocation, loop: SyncLoop) -> None:
+    call.opened(loop)
+    if loop.lifecycle_events:
+        _emit_lifecycle(call, loop)
+    _prepare_runner(call, loop, None)
+    loop.begin_execution()
+
+
+def _run_to_the_end(call: Invocation, loop: SyncLoop, stop: Stop | None) -> None:
+    """Run supersteps till there is none left; ``stop`` is where the engine stopped already."""
+    waits = call.durability == "sync"
+    while True:
+        if loop.execution is not None:
+            run_ahead(loop, stop)
+            stop = None
+        if not loop.tick():
+            break
+        if loop.live:
+            run_quietly(loop)
+        else:
+            for _ in _run_tasks(call, loop, None):
+                pass
+        loop.after_tick()
+        if loop.lifecycle_events:
+            _emit_lifecycle(call, loop)
+        if waits and loop.put_checkpoint_future is not None:
+            loop.put_checkpoint_future.result()
+
+
 def final_state(
     graph: upstream.AnyPregel, engine: Engine, input: Any, config: Any, kwargs: dict[str, Any]
 ) -> Latest:
     """Run to the end when nobody takes chunks on the way; what the last chunks would have held."""
     call = Invocation(graph, engine, input, config, is_async=False, **kwargs)
     latest = Latest()
+    run = UnwatchedRun.of(call, kwargs, partial(_loop_taking_over, call, latest))
+    if run is not None:
+        if _ran_to_the_end(run, latest):
+            return latest
+        run.loop()  # from here on the call is announced
     root = _RootRun(call)
     with root:
-        with call.make_loop(SyncLoop, latest.put, latest.put, latest) as loop:
-            call.opened(loop)
-            if loop.lifecycle_events:
-                _emit_lifecycle(call, loop)
-            _prepare_runner(call, loop, None)
-            waits = call.durability == "sync"
-            loop.begin_execution()
-            while True:
-                if loop.execution is not None:
-                    run_ahead(loop)
-                if not loop.tick():
-                    break
-                if loop.live:
-                    run_quietly(loop)
-                else:
-                    for _ in _run_tasks(call, loop, None):
-                        pass
-                loop.after_tick()
-                if loop.lifecycle_events:
-                    _emit_lifecycle(call, loop)
-                if waits and loop.put_checkpoint_future is not None:
-                    loop.put_checkpoint_future.result()
+        with _made_loop(call, latest) if run is None else run.loop() as loop:
+            if run is None:
+                _open(call, loop)
+            _run_to_the_end(call, loop, None if run is None else run.taken_over())
         if loop.lifecycle_events:
             _emit_lifecycle(call, loop)
         latest.settle(loop.output)

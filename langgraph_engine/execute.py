@@ -255,8 +255,10 @@ class Place(Protocol):
     saver: Any
     saves_each: bool
     streamed: Streamed | None
-    calls: Any
     planned: Plan | None
+
+    @property
+    def calls(self) -> Any: ...
 
     def live_task(
         self, task: Task, step: int, checkpoint_id: str, started: float, *, current: bool

@@ -7,6 +7,7 @@ arguments -> config, defaults, callback manager   (``Invocation``)
 
 from __future__ import annotations
 
+import asyncio
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -38,6 +39,8 @@ __all__ = ["Invocation"]
 
 CONF = upstream.CONF
 _DIRECT_MODES = {"values", "updates"}
+_NOT_ORDINARY = upstream.KEYS_OF_RUNS | {"assistant_id", "graph_id", "langgraph_auth_user"}
+"""What is configurable in calls made inside of runs, of runs that go on, and by LangGraph's server."""
 
 
 class Invocation:
@@ -83,13 +86,36 @@ class Invocation:
         self.stream_mode = stream_mode
         self.print_mode: Any = ["updates", "values"] if debug or graph.debug else print_mode
         self._given = (output_keys, interrupt_before, interrupt_after)
-        made = None if graph.config else root_config(config) or nested_config(config)
+        made = None if graph.config else root_config(config)
+        self._is_from_outside = made is not None
+        if made is None and not graph.config:
+            made = nested_config(config)
         self.config = made or upstream.ensure_config(graph.config, config)
+        self.event_loop: Any = asyncio.get_running_loop() if is_async else None
         self.waits_for_stream = False
         self._handlers: list[Any] = []
         self.manager: Any = None
         self._runtime: Runtime[Any] | None = None
         self.graph_callbacks: Any = None
+
+    def is_unwatched(self) -> bool:
+        """Whether it is an ordinary call from outside, and its run is one that nobody listens to and nothing is saved of.
+
+        What was asked for by the call itself is not looked at.
+        """
+        graph, config = self.graph, self.config
+        return (
+            self._is_from_outside
+            and (graph.checkpointer is None or graph.checkpointer is False)
+            and graph.cache is None
+            and not (
+                graph.interrupt_before_nodes or graph.interrupt_after_nodes or graph.stream_eager
+            )
+            and _is_direct(graph)
+            and config["recursion_limit"] >= 1
+            and _NOT_ORDINARY.isdisjoint(config[CONF])
+            and nobody_listens(config, is_async=self.is_async)
+        )
 
     def apply_defaults(self) -> None:
         """Fill in what the call left open from the graph and its config.
@@ -203,10 +229,7 @@ class Invocation:
             or self.interrupt_before
             or self.interrupt_after
             or self.cache is not None
-            or graph.step_timeout is not None
-            or graph.retry_policy
-            or graph.cache_policy
-            or graph.node_error_handler_map
+            or not _is_direct(graph)
             or upstream.CONFIG_KEY_STREAM in conf
             or upstream.CONFIG_KEY_NODE_FINISHED in conf
             or upstream.CONFIG_KEY_RUNNER_SUBMIT in conf
@@ -317,6 +340,16 @@ class Invocation:
             if loop.control is None:
                 raise RuntimeError("Draining status requires run control")
             raise GraphDrained(loop.control.drain_reason or "shutdown")
+
+
+def _is_direct(graph: upstream.AnyPregel) -> bool:
+    """Whether tasks may be called directly, as far as what all nodes of the graph have in common goes."""
+    return not (
+        graph.step_timeout is not None
+        or graph.retry_policy
+        or graph.cache_policy
+        or graph.node_error_handler_map
+    )
 
 
 def _durability(durability: Any, checkpoint_during: bool | None) -> Any:

@@ -21,7 +21,7 @@ import weakref
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextvars import Context
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.constants import TAG_HIDDEN
@@ -36,12 +36,16 @@ from langgraph_engine.loop_start import StartingLoop
 from langgraph_engine.planned import task_input, warn_ignored
 from langgraph_engine.protocol import PUSH, Task, TaskWrites
 from langgraph_engine.task_config import (
+    ChannelMap,
     TaskBasis,
     call_task,
     error_handler_task,
     executable_task,
     pulled_path_text,
 )
+
+if TYPE_CHECKING:
+    from langgraph_engine.unwatched_run import UnwatchedRun
 
 __all__ = ["CallFutures", "Loop"]
 
@@ -111,6 +115,19 @@ class Loop(StartingLoop):
             assert self.make_runner is not None
             self._runner = self.make_runner()
         return self._runner
+
+    def take_over(self, begun: UnwatchedRun) -> None:
+        """Go on with a run that did without a loop till now."""
+        self.adopt(None)
+        self.run, at, moved_on = begun.begun_at()
+        self.channels = ChannelMap(self.graph.channels, self.run)
+        self.stop = begun.stop
+        self._tell_subgraphs(resuming=False, replay=None)
+        self.status = "pending"
+        self.execution, self.asyncio_task = begun.execution, begun.asyncio_task
+        self.take_stop(at)
+        if moved_on:
+            self.moved_on()
 
     # -- plan -----------------------------------------------------------------------------------
 

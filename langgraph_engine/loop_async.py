@@ -21,7 +21,7 @@ from langgraph_engine.execute import Streamed
 from langgraph_engine.loop import CallFutures, Loop
 from langgraph_engine.quiet_config import run_is_over
 
-__all__ = ["AsyncLoop", "OwnCancels", "Stepped"]
+__all__ = ["AsyncLoop", "OwnCancels", "Stepped", "run_in_context", "shared_task"]
 
 CONF = upstream.CONF
 _TASKS_HAVE_CONTEXTS = sys.version_info >= (3, 11)
@@ -105,6 +105,36 @@ def _cancelled_itself(task: Any, times: int) -> Generator[Any, Any, None]:
     yield  # where a cancelling that is still to come is raised
 
 
+def run_in_context(event_loop: Any, awaitable: Any, context: Context) -> Any:
+    """Something to await for a node's coroutine to run in a context of its own.
+
+    LangGraph makes an asyncio task of it. So does Python 3.12 here, one that starts at once and
+    costs no turn of the event loop if it never waits. Python 3.11 can't; there it is stepped through
+    in its context by the task that waits for it: its own, or, if it runs alone in its superstep, the
+    caller's. Python 3.10 has no contexts for coroutines, in LangGraph neither.
+    """
+    if not (_TASKS_HAVE_CONTEXTS and asyncio.iscoroutine(awaitable)):
+        return awaitable
+    create_task: Any = asyncio.create_task
+    if event_loop.get_task_factory() is not None:
+        return create_task(awaitable, context=context)
+    if _TASKS_START_EAGERLY:
+        make_task: Any = asyncio.Task
+        return make_task(awaitable, loop=event_loop, context=context, eager_start=True)
+    return Stepped(awaitable, context)
+
+
+def shared_task(event_loop: Any) -> Any:
+    """The asyncio task that steps through the coroutines of a run called now; None if they need tasks of their own."""
+    if (
+        not _TASKS_HAVE_CONTEXTS
+        or _TASKS_START_EAGERLY
+        or event_loop.get_task_factory() is not None
+    ):
+        return None  # see run_in_context
+    return asyncio.current_task()
+
+
 class AsyncLoop(Loop):
     """A loop whose saver, cache and tasks are awaited."""
 
@@ -114,7 +144,7 @@ class AsyncLoop(Loop):
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self.event_loop = asyncio.get_running_loop()
+        self.event_loop = self._options.event_loop
         self._executor: Any = None
         self._coroutines: dict[Any, NodeCoroutine] = {}
         self.callback_manager = upstream.get_async_callback_manager_for_config
@@ -160,22 +190,8 @@ class AsyncLoop(Loop):
         return None
 
     def run_in_context(self, awaitable: Any, context: Context) -> Any:
-        """Something to await for a node's coroutine to run in a context of its own.
-
-        LangGraph makes an asyncio task of it. So does Python 3.12 here, one that starts at once and
-        costs no turn of the event loop if it never waits. Python 3.11 can't; there it is stepped through
-        in its context by the task that waits for it: its own, or, if it runs alone in its superstep, the
-        caller's. Python 3.10 has no contexts for coroutines, in LangGraph neither.
-        """
-        if not (_TASKS_HAVE_CONTEXTS and asyncio.iscoroutine(awaitable)):
-            return awaitable
-        create_task: Any = asyncio.create_task
-        if self.event_loop.get_task_factory() is not None:
-            return create_task(awaitable, context=context)
-        if _TASKS_START_EAGERLY:
-            make_task: Any = asyncio.Task
-            return make_task(awaitable, loop=self.event_loop, context=context, eager_start=True)
-        return Stepped(awaitable, context)
+        """Something to await for a node's coroutine to run in a context of its own; see the function."""
+        return run_in_context(self.event_loop, awaitable, context)
 
     def begin_execution(self, streamed: Streamed | None = None) -> None:
         self.is_called()
@@ -183,10 +199,7 @@ class AsyncLoop(Loop):
 
     def is_called(self) -> None:
         """Take note of who runs it from here on: whoever takes the next chunk of a stream."""
-        if _TASKS_HAVE_CONTEXTS and not _TASKS_START_EAGERLY:
-            # As in run_in_context: the caller's task steps through coroutines.
-            shared = self.event_loop.get_task_factory() is None
-            self.asyncio_task = asyncio.current_task() if shared else None
+        self.asyncio_task = shared_task(self.event_loop)
 
     def saved(self) -> Any:
         future = self.event_loop.create_future()
@@ -281,6 +294,8 @@ class AsyncLoop(Loop):
     # -- context --------------------------------------------------------------------------------
 
     async def __aenter__(self) -> Self:
+        if self.status != "input":
+            return self  # it took over
         saver = self.checkpointer
         saved = None
         if saver is not None:

@@ -142,6 +142,8 @@ class SyncLoop(Loop):
     # -- context --------------------------------------------------------------------------------
 
     def __enter__(self) -> Self:
+        if self.status != "input":
+            return self  # it took over
         saver = self.checkpointer
         saved = None
         if saver is not None:

@@ -23,7 +23,7 @@ from langgraph_engine.execute import (
     TURN,
     Stop,
 )
-from langgraph_engine.loop_async import OwnCancels, Stepped
+from langgraph_engine.loop_async import OwnCancels, Stepped, run_in_context
 from langgraph_engine.protocol import CommitRejected
 from langgraph_engine.refusals import refusal
 
@@ -33,9 +33,11 @@ if TYPE_CHECKING:
     from langgraph_engine.loop_async import AsyncLoop
     from langgraph_engine.loop_sync import SyncLoop
     from langgraph_engine.streams import Chunks
+    from langgraph_engine.unwatched_run import UnwatchedRun
 
 __all__ = [
     "GOES_ON",
+    "WAITS",
     "arest",
     "arun_ahead",
     "awaited",
@@ -52,28 +54,28 @@ GOES_ON = WAITS | {STREAMED}
 """The stops after which the engine goes on."""
 
 
-def run_ahead(loop: SyncLoop) -> None:
-    """Let the engine run supersteps as far as it can."""
-    while may_run_ahead(loop):
-        stop = loop.run_on()
+def run_ahead(loop: SyncLoop, stop: Stop | None = None) -> None:
+    """Let the engine run supersteps as far as it can; ``stop`` is where it stopped already."""
+    while stop is not None or may_run_ahead(loop):
+        stop = stop or loop.run_on()
         if is_planned(loop, stop):
             return
         ended = rest(loop, stop)
-        del stop
+        stop = None
         run_alone(loop, *ended)
         loop.after_tick()
 
 
-async def arun_ahead(loop: AsyncLoop) -> None:
+async def arun_ahead(loop: AsyncLoop, stop: Stop | None = None) -> None:
     """``run_ahead`` for the event loop."""
-    while may_run_ahead(loop):
-        stop = loop.run_on()
+    while stop is not None or may_run_ahead(loop):
+        stop = stop or loop.run_on()
         while stop.kind in WAITS:
             stop = await awaited(loop, stop)
         if is_planned(loop, stop):
             return
         ended = arest(loop, stop)
-        del stop
+        stop = None
         await arun_alone(loop, *ended)
         loop.after_tick()
 
@@ -137,7 +139,7 @@ def arest(loop: AsyncLoop, stop: Stop) -> tuple[LiveTask, Callable[[LiveTask], A
     return task, partial(_araise, [_as_langgraphs(loop, error)], loop.asyncio_task, cancels)
 
 
-async def awaited(loop: AsyncLoop, stop: Stop) -> Stop:
+async def awaited(loop: AsyncLoop | UnwatchedRun, stop: Stop) -> Stop:
     """Await what a stop is about, and have the engine go on."""
     if stop.kind == TURN:
         try:
@@ -162,7 +164,7 @@ def _as_langgraphs(loop: Loop, error: BaseException) -> BaseException:
     return error
 
 
-async def _awaited(loop: AsyncLoop, stop: Stop) -> Any:
+async def _awaited(loop: AsyncLoop | UnwatchedRun, stop: Stop) -> Any:
     if stop.kind == CANCELLED_ITSELF:
         times, value = stop.detail
         await OwnCancels(loop.asyncio_task, times)
@@ -171,7 +173,7 @@ async def _awaited(loop: AsyncLoop, stop: Stop) -> Any:
     if context is None:
         return await awaitable
     if started is None:
-        return await loop.run_in_context(awaitable, context)
+        return await run_in_context(loop.event_loop, awaitable, context)
     return await Stepped(awaitable, context, started)
 
 

@@ -48,6 +48,7 @@ class LoopOptions(Protocol):
         manager: The root run, as callback handlers see it.
         control: Says whether the run is to be drained.
         direct: Whether tasks may be called directly: nobody watches them.
+        event_loop: The event loop the call was made in; None for one that isn't awaited.
     """
 
     graph: upstream.AnyPregel
@@ -63,6 +64,7 @@ class LoopOptions(Protocol):
     interrupt_after: Any
     durability: str
     direct: bool
+    event_loop: Any
 
     def make_runtime(self) -> Runtime[Any]:
         """The runtime its tasks' ones are made of."""

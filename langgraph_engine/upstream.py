@@ -184,6 +184,10 @@ from langsmith.utils import tracing_is_enabled
 
 # What the supported releases differ in. Each is taken as the installed one has it.
 
+KEYS_OF_RUNS = frozenset(
+    key for name, key in vars(_constants).items() if name.startswith("CONFIG_KEY_")
+) - {CONFIG_KEY_THREAD_ID}
+"""What a config's ``configurable`` says of the run it is for, or of the checkpoint it starts from."""
 CONFIG_KEY_READ_STATE: str | None = getattr(_constants, "CONFIG_KEY_READ_STATE", None)
 """Set in tasks' configs from LangGraph 1.2.23 on."""
 _STRICT_RESUME: str | None = getattr(_constants, "CONFIG_KEY_STRICT_RESUME", None)
@@ -396,6 +400,7 @@ __all__ = [
     "INPUT",
     "INTERRUPT",
     "INTERRUPTS_PAGE",
+    "KEYS_OF_RUNS",
     "MISSING",
     "NO_WRITES",
     "NS_END",
