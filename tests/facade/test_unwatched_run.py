@@ -142,7 +142,7 @@ LOOPED: dict[str, Any] = {
 def _ending(run: Callable[[], Any]) -> Any:
     try:
         return run()
-    except Exception as error:  # noqa: BLE001 - it is compared
+    except Exception as error:
         notes = [note.split(" and id ")[0] for note in getattr(error, "__notes__", [])]
         return type(error), str(error), notes
 
