@@ -25,6 +25,10 @@ ticks = itertools.count(time.time_ns() // 100 + _TICKS_BEFORE_1970)
 """What checkpoint ids of runs without a saver are made of: 100 ns since 1582, as in a UUID."""
 ID_TAIL = f"8000-{_own_bits(48):012x}"
 """What they end in."""
+_LOW: Final = tuple(f"{low:02x}-{ID_TAIL}" for low in range(1 << 8))
+"""How they go on from their last eight bits of time."""
+_present: tuple[int, str] = 0, ""
+"""The other bits of the time they are at, and how they begin then."""
 
 
 def unsaved_id() -> str:
@@ -33,8 +37,15 @@ def unsaved_id() -> str:
     They grow from call to call and are never given twice; nothing outlives the run to tell them from
     those LangGraph would have drawn.
     """
-    tick = f"{next(ticks):015x}"
-    return f"{tick[:8]}-{tick[8:12]}-6{tick[12:]}-{ID_TAIL}"
+    global _present
+    tick = next(ticks)
+    high = tick >> 8
+    known, text = _present
+    if high != known:
+        digits = f"{high:013x}"
+        text = f"{digits[:8]}-{digits[8:12]}-6{digits[12:]}"
+        _present = high, text  # in one go: other threads draw ids too
+    return text + _LOW[tick & 0xFF]
 
 
 def saved_id(step: int) -> str:

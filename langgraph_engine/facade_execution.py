@@ -16,6 +16,7 @@ from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
 from langgraph_engine import upstream
+from langgraph_engine.checkpoint_ids import unsaved_id
 from langgraph_engine.execute import (
     AWAIT,
     CANCELLED_ITSELF,
@@ -28,16 +29,16 @@ from langgraph_engine.execute import (
     Stop,
     written,
 )
-from langgraph_engine.protocol import PUSH, TaskWrites
+from langgraph_engine.protocol import PUSH, TaskWrites, made
 from langgraph_engine.streams import update_of
 from langgraph_engine.turns import turn_is_due
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from contextvars import Context
 
     from langgraph_engine.execute import BranchCall, Host, NodeCall, Place, Streamed
-    from langgraph_engine.protocol import Committed, Engine, Plan, Task, Write
+    from langgraph_engine.protocol import Engine, Plan, Task, Write
 
 __all__ = ["FacadeExecution", "FacadeExecutor", "StepTask"]
 
@@ -77,7 +78,9 @@ class FacadeExecutor:
         host: Host,
     ) -> None:
         self.host = host
+        self.copy_context, self.config_type = host.copy_context, host.config_type
         self.set_config = host.config_variable.set
+        self.now = host.clock
         self.plans_ahead = "commit_and_plan" in engine.capabilities
         self.calls = {
             name: call
@@ -108,31 +111,27 @@ class StepTask:
         writes: What it wrote, as long as there is no live task.
         live: The facade's task, if there is one; then its writes count.
         function: What is called for the node; None for a node that hands on what it is given.
+        awaited: Whether what it returns is awaited.
+        started: When it was called, in seconds since the epoch.
         writer: The place of the next writer.
         result: What a coroutine returned in its first step.
         then: Who takes what was awaited, and what else it is given; None until the node was called.
         own_cancels: How often a coroutine that raised had cancelled the asyncio task.
+        had_turn: Whether the event loop had its turn.
+        over: Whether its superstep was committed.
     """
 
-    __slots__ = (
-        "_at",
-        "_place",
-        "awaited",
-        "call",
-        "function",
-        "given",
-        "had_turn",
-        "live",
-        "over",
-        "own_cancels",
-        "result",
-        "started",
-        "task",
-        "then",
-        "value",
-        "writer",
-        "writes",
-    )
+    # What a task starts with; storing it in each would be a good part of what a superstep costs.
+    function: Any = None
+    awaited = False
+    started = 0.0
+    live: Any = None
+    then: Any = None
+    result: Any = None
+    writer = 0
+    own_cancels = 0
+    had_turn = False
+    over = False
 
     def __init__(
         self,
@@ -144,15 +143,7 @@ class StepTask:
     ) -> None:
         self._place, self._at = place, at
         self.task, self.given, self.value, self.call = task, given, given, call
-        self.function: Any = None
-        self.awaited = False
-        self.started = 0.0
         self.writes: list[Write] = []
-        self.live: Any = None
-        self.then: Any = None
-        self.result: Any = None
-        self.writer = self.own_cancels = 0
-        self.had_turn = self.over = False
 
     def looked_at(self) -> Any:
         """The facade's task: made when first asked for, with what was written so far."""
@@ -269,7 +260,7 @@ class FacadeExecution:
                     return self._stopped(STREAMED, self._taken())
             try:
                 if task.then is None:
-                    task.started = self._executor.host.clock.time()
+                    task.started = self._executor.now.time()
                     waits = self._call(task)
                 else:
                     receive, more = task.then
@@ -291,12 +282,13 @@ class FacadeExecution:
         place = self._place
         if task.live is not None and place.calls is not None:
             return self._stopped(FINISHED, task.live), None
-        if self._streamed is not None and not self._shows(task, self._streamed):
+        writes: Any = task.writes if task.live is None else task.live.writes
+        if self._streamed is not None and not self._shows(task, writes, self._streamed):
             return self._stopped(FINISHED, task.looked_at()), None
         if self._saves_each:
-            place.wrote(task.task.id, task.task.path, task.written())
+            place.wrote(task.task.id, task.task.path, writes)
         try:
-            plan = self._commit(task)
+            plan = self._commit(task, writes)
         except BaseException as error:  # noqa: BLE001 - it is raised again as the commit's
             return self._stopped(COMMIT_RAISED, (task.looked_at(), error)), None
         if self._saves_each:
@@ -304,16 +296,16 @@ class FacadeExecution:
         return None, plan
 
     def _stopped(self, kind: int, detail: Any) -> Stop:
-        updated: Any = self._updated
-        return Stop(kind, self._step, self._checkpoint_id, updated, self._due, detail)
+        told = kind, self._step, self._checkpoint_id, self._updated, self._due, detail
+        return made(Stop, told)
 
     # --- stream
 
-    def _shows(self, task: StepTask, streamed: Streamed) -> bool:
+    def _shows(self, task: StepTask, writes: Sequence[Write], streamed: Streamed) -> bool:
         """Make the chunk of updates of a task that ended; False if only the ordinary way can."""
-        writes: Any = task.written()
-        if any(channel in _NOT_CHANNELS for channel, _ in writes):
-            return False
+        for channel, _ in writes:
+            if channel in _NOT_CHANNELS:
+                return False
         self._chunks = []
         if streamed.updates and not (streamed.hidden or task.call.hidden):
             keys = streamed.output_keys
@@ -357,16 +349,23 @@ class FacadeExecution:
                 self._executor.host.note_input_error(error, task.name, task.path)
                 raise
         started = StepTask(self._place, (self._step, self._checkpoint_id), task, given, call)
-        return started if self._found(started) else None
+        if call.bound is None or self._chunks:  # after chunks were taken it is looked up anyway
+            return started
+        found = self._function(call.bound)
+        if found is None:
+            return None
+        started.function, started.awaited = found
+        return started
 
     def _found(self, task: StepTask) -> bool:
         """Look up the function to call; False if the node isn't to be called as its description says."""
         bound = task.call.bound
-        if bound is not None:
-            found = self._function(bound)
-            if found is None:
-                return False
-            task.function, task.awaited = found
+        if bound is None:
+            return True
+        found = self._function(bound)
+        if found is None:
+            return False
+        task.function, task.awaited = found
         return True
 
     def _function(self, runnable: Any) -> tuple[Any, bool] | None:
@@ -386,9 +385,9 @@ class FacadeExecution:
     def _context(self, task: StepTask) -> Context:
         """The context a node or a conditional edge runs in: the caller's, with the task's config."""
         executor = self._executor
-        context: Context = executor.host.copy_context()
+        context: Context = executor.copy_context()
         if task.live is None:
-            config: Any = executor.host.config_type()
+            config: Any = executor.config_type()
             config.task = task
         else:
             config = task.live.config
@@ -414,7 +413,10 @@ class FacadeExecution:
                 task.then = self._returned, (context,)
                 return waits
             result = task.result
-        return self._returned(task, context, result)
+        if call.recurses and type(result) not in _PLAIN:
+            return self._returned(task, context, result)
+        task.value = result
+        return None
 
     def _first_step(self, task: StepTask, awaitable: Any, context: Context) -> Waits | None:
         """Have a coroutine take its first step, if it may here; what it returned is the task's ``result``."""
@@ -518,49 +520,45 @@ class FacadeExecution:
 
     # --- commit
 
-    def _commit(self, task: StepTask) -> Plan | None:
+    def _commit(self, task: StepTask, writes: Sequence[Write]) -> Plan | None:
         """Commit the superstep; the position is then the next one's. Gives its plan, if it is known."""
         place, run, planned = self._place, self._run, task.task
-        writes: Any = task.written()
-        committing = [TaskWrites(planned.path, planned.name, writes, planned.triggers)]
+        told = planned.path, planned.name, writes, planned.triggers
+        committing = [made(TaskWrites, told)]
         version, plan, next_id = None, None, None
         if self._saver is not None:
             version = self._saver.get_next_version(run.max_version(), None)
         if self._executor.plans_ahead and self._saver is None:
-            next_id = self._draw_id()
+            next_id = unsaved_id()
             following = self._step + 1, next_id, place.namespace
             committed, plan = run.commit_and_plan(committing, version, *following)
         else:
             committed = run.commit(committing, version)
         task.over = True
-        for _, _, channel in committed.unknown:
+        updated, unknown = committed
+        for _, _, channel in unknown:
             place.wrote_nowhere(planned.name, planned.path, channel)
-        self._take(writes, committed)
-        self._checkpoint_id = next_id or self._draw_id()
+        self._updated = updated or None
+        if not place.output_key_set.isdisjoint(updated):
+            self._due = True
+            if self._streamed is not None:
+                self._show_values(writes, self._streamed)
+        self._checkpoint_id = next_id or self._next_id()
         self._step += 1
         if not self._moved_on:
             self._moved_on = True
             place.moved_on()
         return plan
 
-    def _take(self, writes: Iterable[Write], committed: Committed) -> None:
-        """Take note of what a commit changed, and make the chunk of values if it is to be seen."""
-        updated, outputs = committed.updated, self._place.output_key_set
-        self._updated = updated or None
-        if outputs.isdisjoint(updated):
-            return
-        self._due = True
-        streamed = self._streamed
-        if streamed is not None and streamed.values and any(c in outputs for c, _ in writes):
+    def _show_values(self, writes: Iterable[Write], streamed: Streamed) -> None:
+        """Make the chunk of values after a commit that changed them, if it is to be seen."""
+        outputs = self._place.output_key_set
+        if streamed.values and any(channel in outputs for channel, _ in writes):
             self._chunks.append(("values", self._run.read(streamed.output_keys)))
 
-    def _draw_id(self) -> str:
+    def _next_id(self) -> str:
         """The id of the checkpoint after the superstep."""
-        host = self._executor.host
-        if self._saver is not None:
-            return host.saved_id(self._step)
-        tick = f"{next(host.ticks):015x}"
-        return f"{tick[:8]}-{tick[8:12]}-6{tick[12:]}-{host.id_tail}"
+        return unsaved_id() if self._saver is None else self._executor.host.saved_id(self._step)
 
 
 def _follow(task: StepTask, branch: BranchCall, answer: Any) -> None:

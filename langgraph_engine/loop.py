@@ -34,7 +34,7 @@ from langgraph_engine.execute import Execution, Stop, Streamed
 from langgraph_engine.live_task import LiveTask
 from langgraph_engine.loop_start import StartingLoop
 from langgraph_engine.planned import task_input, warn_ignored
-from langgraph_engine.protocol import PUSH, Task, TaskWrites
+from langgraph_engine.protocol import PUSH, Task, TaskWrites, made
 from langgraph_engine.task_config import (
     ChannelMap,
     TaskBasis,
@@ -539,4 +539,4 @@ class Loop(StartingLoop):
 
 def _task_writes(task: LiveTask | PregelExecutableTask) -> TaskWrites:
     planned: Any = task.task if isinstance(task, LiveTask) else task
-    return tuple.__new__(TaskWrites, (planned.path, planned.name, task.writes, planned.triggers))
+    return made(TaskWrites, (planned.path, planned.name, task.writes, planned.triggers))

@@ -30,6 +30,15 @@ __all__ = ["NodePlan"]
 _var_config = upstream.var_child_runnable_config
 _PASSTHROUGH = upstream.PASSTHROUGH
 _PLAIN = (dict, type(None), list, str, int)
+_MOMENT = 0.005
+"""Seconds a quick node takes at most: what one that computes may take without another thread noticing."""
+_MOMENT_AMONG_OTHERS = 0.05
+"""The same for one that may have had to wait for the interpreter: a few turns of threads that compute."""
+_QUICK_RUNS = 3
+"""Runs in a moment after which a node is taken for a quick one."""
+_DISTRUST = 32
+"""... and how many more, once one took longer; each time a quick one doesn't end in a moment, twice as many."""
+_MOST_DISTRUST = 1 << 16
 _ANSWERS_KEPT = 256  # a router without a path map may answer with anything
 
 
@@ -44,12 +53,14 @@ class NodePlan:
         as_read: Whether its input, before coercion, is just what the engine read.
         hidden: Whether the node is kept out of streams and breakpoints.
         direct: Whether ``call`` and ``acall`` may be used.
+        quick_runs: How often it ended in a moment, one time after the other; less than none after it didn't.
     """
 
     __slots__ = (
         "_accepts",
         "_bound",
         "_branches",
+        "_distrust",
         "_extra",
         "_plain",
         "_recurse",
@@ -62,6 +73,7 @@ class NodePlan:
         "name",
         "nested_run",
         "node",
+        "quick_runs",
     )
 
     def __init__(
@@ -74,6 +86,8 @@ class NodePlan:
         self.name = name
         self.node = node
         self.managed = managed
+        self.quick_runs = 0
+        self._distrust = _DISTRUST
         self.input_key = node.input_cache_key
         self.hidden = TAG_HIDDEN in (node.tags or ())
         # Two nodes reading one channel get two copies of its value; several channels make a new dict.
@@ -124,6 +138,22 @@ class NodePlan:
                 break
             writers.append(writer)
         return cls(name, node, managed, writers)
+
+    # -- how long it takes ----------------------------------------------------------------------
+
+    @property
+    def is_quick(self) -> bool:
+        """Whether it may be taken to end in a moment, as it did."""
+        return self.quick_runs >= _QUICK_RUNS
+
+    def took(self, seconds: float, *, alone: bool) -> None:
+        """Take note of how long it took; ``alone`` if no other thread was at work. Any thread."""
+        if seconds < (_MOMENT if alone else _MOMENT_AMONG_OTHERS):
+            self.quick_runs += 1
+            return
+        if self.is_quick and self._distrust < _MOST_DISTRUST:
+            self._distrust *= 2
+        self.quick_runs = -self._distrust
 
     # -- calling --------------------------------------------------------------------------------
 

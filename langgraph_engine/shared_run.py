@@ -12,6 +12,9 @@ other, as the interpreter would have run them anyway. No more run at once than t
 
 If somebody takes output meanwhile, the calling thread only waits for it, and all is done by the pool's. Then it is the
 calling thread that stops the others once a task has failed, if it is still there: whoever leaves lets them all run.
+
+Where every node ended in a moment the last times, no thread of the pool is started at all, unless one of them doesn't
+(``stalls``) or whoever takes the output leaves.
 """
 
 from __future__ import annotations
@@ -20,12 +23,14 @@ import asyncio
 import concurrent.futures
 import queue
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any
 
 from langgraph_engine import upstream
+from langgraph_engine.stalls import stop_watching, watch
 
 if TYPE_CHECKING:
     from langgraph_engine.live_task import LiveTask
@@ -63,10 +68,10 @@ class SharedRun:
         self._waiting: deque[tuple[Context, LiveTask]] = deque(
             (copy_context(), task) for task in loop.live.values()
         )
-        self._threads = loop.pool_size()
-        self._places = self._threads
-        self._is_watched = False
+        self._helpers = 0
+        self._is_here = self._is_watched = self._is_over = False
         self._lock = threading.Lock()
+        self._looked_at = 0
         self._begun = self._ended = 0
         self._limit = len(self._waiting)
         self._failures: set[concurrent.futures.Future[None]] = set()
@@ -75,25 +80,19 @@ class SharedRun:
 
     def run(self) -> None:
         """Run every task; the first failure stops those not begun, interrupts are collected."""
-        elsewhere = len(self._waiting)
-        self._places -= 1  # this thread's
-        self._begin()
-        while (taken := self._take()) is not None:
-            context, task = taken
-            # Ctrl-C in this thread is the person's, not the task's.
-            context.run(self._run_one, task, (KeyboardInterrupt,))
-            elsewhere -= 1
-        self._cancel_waiting()
-        for _ in self._ending(elsewhere):
+        for _ in self._run_here():
             pass
-        self._raise_failure()
 
     def run_watched(self) -> Iterator[None]:
         """``run`` by the pool's threads alone; gives control back whenever there may be output.
 
-        They go on if whoever takes the output leaves, until every task has ended.
+        They go on if whoever takes the output leaves, until every task has ended. Quick nodes run here.
         """
         yield
+        if self._are_quick() and may_share():
+            yield from self._run_here()
+            yield
+            return
         self._is_watched = True
         running = len(self._waiting)
         self._begin()
@@ -105,9 +104,66 @@ class SharedRun:
             self._cancel_waiting()
         self._raise_failure()
 
-    def _begin(self) -> None:
+    def _run_here(self) -> Iterator[None]:
+        """Run tasks in this thread; gives control back after each."""
+        elsewhere = len(self._waiting)
+        quick = self._are_quick()
+        self._is_here = True
+        self._begin(alone=quick)
+        try:
+            while self._has_place() and (taken := self._take()) is not None:
+                context, task = taken
+                # Ctrl-C in this thread is the person's, not the task's.
+                context.run(self._run_one, task, (KeyboardInterrupt,))
+                elsewhere -= 1
+                self._is_here = False
+                yield
+        except GeneratorExit:  # whoever takes the output left: others take what there is to do
+            self.stalled()
+            raise
+        finally:
+            if quick:
+                self._no_longer_alone()
+        if self._begun == self._limit:
+            self._cancel_waiting()
+        yield from self._ending(elsewhere)
+        self._raise_failure()
+
+    def _has_place(self) -> bool:
+        """Whether this thread may run a task, as one of those that may run at once."""
+        with self._lock:
+            self._is_here = not self._helpers or self._helpers < self._loop.pool_size()
+            return self._is_here
+
+    def _are_quick(self) -> bool:
+        return all(task.plan.is_quick for _, task in self._waiting)
+
+    def _begin(self, *, alone: bool = False) -> None:
         self._loop.call_done = self._done.put
-        self._call_for_help()
+        if alone:
+            watch(self)
+        else:
+            self._call_for_help()
+
+    # -- quick tasks, which this thread runs alone ----------------------------------------------
+
+    def got_on(self) -> bool:
+        """Whether a task was begun since this was asked last."""
+        looked_at, self._looked_at = self._looked_at, self._begun
+        return looked_at != self._begun
+
+    def stalled(self) -> None:
+        """This thread is busy with a task, or with what it yielded: let others take the rest."""
+        with self._lock:
+            if not self._is_over:
+                self._call_for_help()
+
+    def _no_longer_alone(self) -> None:
+        stop_watching(self)
+        with self._lock:
+            self._is_over = True
+
+    # -- all of them ----------------------------------------------------------------------------
 
     def _ending(self, running: int) -> Iterator[None]:
         """Wait for tasks that others run, and for the calls tasks made, until all have ended or one failed."""
@@ -138,6 +194,7 @@ class SharedRun:
 
     def _run_one(self, task: LiveTask, passes: tuple[type[BaseException], ...] = ()) -> None:
         """Run a task and settle it; what either raises is raised by ``run``, or here if it passes."""
+        began = time.perf_counter()
         try:
             try:
                 self._attempt(task)
@@ -146,6 +203,7 @@ class SharedRun:
             except BaseException as error:
                 self._settle(self._loop, task, error)
                 raise
+            task.plan.took(time.perf_counter() - began, alone=not self._helpers)
             self._settle(self._loop, task, None)
         except passes:
             with self._lock:
@@ -168,13 +226,13 @@ class SharedRun:
             with self._lock:
                 # LangGraph's pool has a task for each of its threads under way at any time, and the
                 # thread that failed takes the next one before anybody can tell it not to.
-                begun = self._ended + 1 + self._threads
+                begun = self._ended + 1 + self._loop.pool_size()
                 self._limit = min(self._limit, max(begun, self._begun))
 
     def _call_for_help(self) -> None:
         """Have one more thread of the pool take tasks, if it may and there are any."""
-        if self._begun < self._limit and self._places:
-            self._places -= 1
+        if self._begun < self._limit and self._helpers < self._loop.pool_size() - self._is_here:
+            self._helpers += 1
             self._loop.submit(self._help)
 
     def _help(self) -> None:

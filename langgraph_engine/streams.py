@@ -112,9 +112,9 @@ def update_of(writes: Sequence[tuple[str, Any]], output_keys: str | Collection[s
         What the task returned, if it says so. Else the writes to output channels: a dict of them; a list of dicts of
         each, if a channel was written twice; None if there are none.
     """
-    returned = [value for channel, value in writes if channel == upstream.RETURN]
-    if returned:
-        return returned[0]
+    for channel, value in writes:
+        if channel == upstream.RETURN:
+            return value
     if isinstance(output_keys, str):
         each = [value for channel, value in writes if channel == output_keys]
     else:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import functools
 import gc
 import operator
+import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Annotated, Any, TypedDict
 
@@ -292,3 +295,179 @@ def test_a_node_that_outlives_its_cancelling_is_done() -> None:
         return found, asyncio.current_task().cancelling()  # type: ignore[union-attr]
 
     assert asyncio.run(main()) == ([{"seen": ["still here"]}, {"seen": ["still here"] * 2}], 0)
+
+
+# -- nodes that ended in a moment the last times ---------------------------------------------------
+
+
+class _Moody:
+    """Nodes that end at once until ``waits`` is set, and do then what it says."""
+
+    def __init__(self, *names: str, saver: Any = None) -> None:
+        self.waits: Callable[[str], None] | None = None
+        self.log: list[str] = []
+        self.threads: set[threading.Thread] = set()
+        builder = StateGraph(Seen)
+        for name in names:
+            builder.add_node(name, functools.partial(self._run, name))
+            builder.add_edge(START, name)
+        self.graph: Any = builder.compile(checkpointer=saver)
+
+    def _run(self, name: str, state: Seen) -> Seen:
+        if self.waits is not None:
+            self.waits(name)
+        self.log.append(name)
+        self.threads.add(threading.current_thread())
+        return {"seen": [name]}
+
+    def known(self, at_once: int | None = None) -> _Moody:
+        """The same, after runs in which they ended at once."""
+        self.config: Any = {**THREAD, **({"max_concurrency": at_once} if at_once else {})}
+        for _ in range(4):
+            list(self.graph.stream({"seen": []}, self.config))
+        self.log.clear()
+        self.threads.clear()
+        return self
+
+    def invoke(self) -> Any:
+        return self.graph.invoke({"seen": []}, self.config)["seen"]
+
+    def stream(self) -> Any:
+        return self.graph.stream({"seen": []}, self.config)
+
+
+NAMES = ("a", "b", "c", "d")
+
+
+def test_nodes_known_to_be_quick_run_where_they_are_asked_for() -> None:
+    nodes = _Moody(*NAMES).known()
+    chunks = list(nodes.stream())
+    assert chunks == [{name: {"seen": [name]}} for name in NAMES]
+    assert nodes.threads == {threading.current_thread()}
+    assert nodes.invoke() == [*NAMES]
+    assert nodes.threads == {threading.current_thread()}
+
+
+@pytest.mark.parametrize("streams", [False, True])
+def test_a_quick_node_that_waits_after_all_does_not_stop_the_others(streams: bool) -> None:
+    nodes = _Moody(*NAMES).known()
+    meeting = threading.Barrier(4, timeout=PATIENCE)
+
+    def waits(_: str) -> None:
+        meeting.wait()
+        time.sleep(0.1)
+
+    nodes.waits = waits
+    if streams:
+        assert sorted(name for chunk in nodes.stream() for name in chunk) == [*NAMES]
+    else:
+        assert nodes.invoke() == [*NAMES]
+    # From then on they are left to the pool's threads, while somebody takes output.
+    nodes.threads.clear()
+    nodes.waits = None
+    list(nodes.stream())
+    assert threading.current_thread() not in nodes.threads
+
+
+@pytest.mark.parametrize("at_once", [1, 2, None])
+def test_quick_nodes_run_on_while_the_output_is_looked_at(at_once: int | None) -> None:
+    nodes = _Moody(*NAMES).known(at_once)
+    last = threading.Event()
+    nodes.waits = lambda name: last.set() if name == "d" else None
+    stream = nodes.stream()
+    first = next(stream)
+    assert last.wait(PATIENCE)
+    assert [*first, *(name for chunk in stream for name in chunk)] == [*NAMES]
+    assert sorted(nodes.log) == [*NAMES]
+
+
+@pytest.mark.parametrize("at_once", [1, 2, None])
+@pytest.mark.parametrize("taken", [1, 2, 4])
+def test_whoever_leaves_a_stream_does_not_stop_quick_nodes(taken: int, at_once: int | None) -> None:
+    saver = InMemorySaver()
+    nodes = _Moody(*NAMES, saver=saver).known(at_once)
+    stream = nodes.stream()
+    for _ in range(taken):
+        next(stream)
+    stream.close()
+    assert sorted(nodes.log) == [*NAMES]
+    saved = saver.get_tuple(nodes.config)
+    assert saved is not None
+    pending = [value for _, channel, value in saved.pending_writes or () if channel == "seen"]
+    assert sorted(pending) == [[name] for name in NAMES]
+
+
+def test_no_more_quick_nodes_run_at_once_than_asked_for() -> None:
+    nodes = _Moody(*"abcdefgh").known(2)
+    running: list[int] = []
+    most: list[int] = []
+
+    def waits(_: str) -> None:
+        running.append(1)
+        most.append(len(running))
+        time.sleep(0.01)
+        running.pop()
+
+    nodes.waits = waits
+    taken: list[str] = []
+    for chunk in nodes.stream():
+        taken += chunk
+        time.sleep(0.005)
+    assert sorted(taken) == [*"abcdefgh"]
+    assert max(most) <= 2
+
+
+@pytest.mark.parametrize("streams", [False, True])
+def test_a_quick_node_that_fails_says_so(streams: bool) -> None:
+    nodes = _Moody(*NAMES).known()
+
+    def fails(name: str) -> None:
+        if name == "b":
+            raise ZeroDivisionError(name)
+
+    nodes.waits = fails
+    taken: list[Any] = []
+    with pytest.raises(ZeroDivisionError, match="b"):
+        taken.extend(nodes.stream()) if streams else nodes.invoke()
+    assert nodes.log == ["a", "c", "d"]  # which LangGraph's pool had begun
+
+
+def test_a_person_may_stop_quick_nodes() -> None:
+    nodes = _Moody(*NAMES).known()
+
+    def interrupts(name: str) -> None:
+        if name == "b":
+            raise KeyboardInterrupt
+
+    nodes.waits = interrupts
+    with pytest.raises(KeyboardInterrupt):
+        list(nodes.stream())
+    assert nodes.log == ["a"]
+
+
+def test_nobody_looks_where_there_is_nothing_to_look_at() -> None:
+    def looks() -> bool:
+        return any(thread.name == "langgraph-engine-stalls" for thread in threading.enumerate())
+
+    nodes = _Moody(*NAMES).known()
+    nodes.invoke()
+    assert looks()
+    until = time.monotonic() + PATIENCE
+    while looks() and time.monotonic() < until:
+        time.sleep(0.01)
+    assert not looks()
+    assert nodes.invoke() == [*NAMES]
+    assert looks()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of a fork where there are threads
+def test_a_forked_process_looks_for_itself() -> None:
+    nodes = _Moody(*NAMES).known()
+    meeting = threading.Barrier(4, timeout=PATIENCE)
+    nodes.invoke()
+    child = os.fork()
+    if child == 0:
+        nodes.waits = lambda _: meeting.wait() and None
+        os._exit(0 if nodes.invoke() == [*NAMES] else 1)
+    assert os.waitpid(child, 0)[1] == 0

@@ -23,6 +23,7 @@ from langgraph_engine.protocol import (
     TaskWrites,
     Version,
     Write,
+    made,
 )
 from langgraph_engine_python.channels import EMPTY, UNCHANGED
 from langgraph_engine_python.task_id import path_text, task_id
@@ -126,7 +127,7 @@ class PythonRun:
                             namespace,
                         )
                     )
-        return Plan(tasks, ignored)
+        return made(Plan, (tasks, ignored))
 
     def push(
         self,
@@ -183,7 +184,7 @@ class PythonRun:
     ) -> PythonTask:
         own = f"{namespace}|{name}" if namespace else name
         id_ = task_id(checkpoint_id, (own, str(step), name, *parts), format_version=self._format)
-        return PythonTask(id_, name, path, triggers, value, f"{own}:{id_}")
+        return made(PythonTask, (id_, name, path, triggers, value, f"{own}:{id_}"))
 
     # -- commit -------------------------------------------------------------------------------
 
@@ -210,7 +211,7 @@ class PythonRun:
             self._note_fleeting(fresh)
             versions.update(dict.fromkeys(fresh, version))
             self._highest = version
-        return Committed(updated, unknown)
+        return made(Committed, (updated, unknown))
 
     def _apply(
         self, writes: Sequence[TaskWrites], kept: dict[str, Any]

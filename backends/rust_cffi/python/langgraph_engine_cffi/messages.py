@@ -106,36 +106,32 @@ class Outgoing:
         self,
         writes: Iterable[TaskWrites],
         version: Version | None,
-        following: tuple[int, str, str] | None,
+        following: tuple[Any, ...],
     ) -> bytes:
-        """A ``commit`` message; ``following`` is the superstep to plan: step, checkpoint id, namespace."""
+        """A ``commit`` message; ``following`` is the superstep to plan, if any: step, checkpoint id, namespace."""
+        find = self._program.nodes.get
+        tasks: list[Any] = []
         try:
-            return pack((self.tasks(writes), version, following, _TAKES_MORE))
+            for path, name, written, triggers in writes:
+                node = find(name)
+                if node is None:
+                    tasks.append((_plain_path(path), name, [*triggers], self.writes(written)))
+                    continue
+                tasks.append(
+                    (
+                        None if path is node.path else self._path(path, name),
+                        node.number,
+                        None if triggers is node.triggers else [*triggers],
+                        self.writes(written),
+                    )
+                )
+            return pack((tasks, version, following or None, _TAKES_MORE))
         except BaseException:
             self._values.forget(self.lent)
             raise
 
     def _lend(self, value: Any) -> int:
         return self._values.lend(value, self.lent)
-
-    def tasks(self, writes: Iterable[TaskWrites]) -> list[Any]:
-        """A superstep's writes."""
-        nodes = self._program.nodes
-        tasks: list[Any] = []
-        for path, name, written, triggers in writes:
-            node = nodes.get(name)
-            if node is None:
-                tasks.append((_plain_path(path), name, [*triggers], self.writes(written)))
-                continue
-            tasks.append(
-                (
-                    None if path is node.path else self._path(path, name),
-                    node.number,
-                    None if triggers is node.triggers else [*triggers],
-                    self.writes(written),
-                )
-            )
-        return tasks
 
     def _path(self, path: TaskPath, name: str) -> Any:
         if path == (PULL, name):

@@ -7,7 +7,7 @@ from ctypes import c_char_p, c_size_t, c_uint64, c_void_p
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from langgraph_engine.errors import ProtocolError
-from langgraph_engine.protocol import PULL
+from langgraph_engine.protocol import PULL, made
 from langgraph_engine_cffi import library
 from langgraph_engine_cffi.library import (
     call,
@@ -178,7 +178,7 @@ class CffiProgram:
         fields, of = len(said), values.of
         subject = of(said[2]) if fields > 2 and said[2] is not None else self.missing
         more = [*map(of, said[3])] if fields > 3 else []
-        return tuple.__new__(Question, (said[0], said[1], subject, more))
+        return made(Question, (said[0], said[1], subject, more))
 
     def questions(self, said: Sequence[Any], values: Values) -> list[Question]:
         """Look up the values of several questions."""

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from ctypes import c_uint64
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from langgraph_engine.protocol import PUSH, Committed, Plan
+from langgraph_engine.protocol import PUSH, Committed, Plan, made
 from langgraph_engine_cffi.library import (
     ASK,
     DONE,
     REFUSED,
     TELL,
+    Slot,
     contents,
     failure,
     free_message,
     pack,
     quick,
-    slot,
     spare,
 )
 from langgraph_engine_cffi.messages import Outgoing, plain_version, saved_value
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
 
     from langgraph_engine.protocol import TaskPath, TaskWrites, Version, Write
-    from langgraph_engine_cffi.library import Slot
     from langgraph_engine_cffi.messages import Answer
     from langgraph_engine_cffi.program import CffiProgram, Question
     from langgraph_engine_cffi.values import Values
@@ -43,26 +42,15 @@ _free = quick("lge_run_free", c_uint64, gives=None)
 _NO_ANSWERS = pack(())
 
 
-class CffiTask:
+class CffiTask(NamedTuple):
     """See ``langgraph_engine.protocol.Task``."""
 
-    __slots__ = ("id", "input", "name", "namespace", "path", "triggers")
-
-    def __init__(
-        self,
-        id: str,
-        name: str,
-        path: TaskPath,
-        triggers: tuple[str, ...],
-        input: Any,
-        namespace: str,
-    ) -> None:
-        self.id = id
-        self.name = name
-        self.path = path
-        self.triggers = triggers
-        self.input = input
-        self.namespace = namespace
+    id: str
+    name: str
+    path: TaskPath
+    triggers: tuple[str, ...]
+    input: Any
+    namespace: str
 
     def __repr__(self) -> str:
         return f"Task(id={self.id!r}, name={self.name!r}, path={self.path!r})"
@@ -118,44 +106,29 @@ class CffiRun:
 
     def commit(self, writes: Sequence[TaskWrites], version: Version | None) -> Committed:
         """Apply one superstep's writes and say which channels changed."""
-        return self._commit(writes, version, None)[0]
+        return self.commit_and_plan(writes, version)[0]
 
     def commit_and_plan(
         self,
         writes: Sequence[TaskWrites],
         version: Version | None,
-        step: int,
-        checkpoint_id: str,
-        namespace: str,
+        *following: Any,
     ) -> tuple[Committed, Plan | None]:
-        """``commit``, then ``plan`` with what it updated, unless that takes a question."""
-        return self._commit(writes, version, (step, checkpoint_id, namespace))
-
-    def _commit(
-        self,
-        writes: Sequence[TaskWrites],
-        version: Version | None,
-        following: tuple[int, str, str] | None,
-    ) -> tuple[Committed, Plan | None]:
+        """``commit``, then ``plan`` with what it updated, unless that takes a question, or nothing is to be planned."""
         outgoing = Outgoing(self._program, self._values)
         if version is not None:
             version = plain_version(version)
         message = outgoing.commit(writes, version, following)
-        (updated, unknown), plan = self._apply(message, outgoing.lent)
-        if unknown:
-            unknown = [(writes[task][1], writes[task][0], name) for task, name in unknown]
-        return Committed(updated, unknown), plan
-
-    def _apply(
-        self, message: bytes, lent: Sequence[int]
-    ) -> tuple[tuple[set[str], Any], Plan | None]:
-        questions = self._program.questions
-        asks, said = self._send(_commit, message, lent, self._read_commit, questions)
+        asked = self._program.questions
+        asks, said = self._send(_commit, message, outgoing.lent, self._read_commit, asked)
         while asks:
             asks, said = self._go_on(said)
         updated, unknown, released, plan = said
-        self._values.forget(released)
-        return (updated, unknown), plan
+        if released:
+            self._values.forget(released)
+        if unknown:
+            unknown = [(writes[task][1], writes[task][0], name) for task, name in unknown]
+        return made(Committed, (updated, unknown)), plan
 
     def read(self, keys: str | Sequence[str], writes: Iterable[Write] | None = None) -> Any:
         """Read channels; with ``writes``, as if one task's writes had been committed."""
@@ -254,9 +227,7 @@ class CffiRun:
 
     def _ask(self, function: Callable[..., int]) -> Any:
         """Make a call that has no message."""
-        filled = slot()
-        status = function(self._number, filled.reply_at, filled.error_at)
-        return self._finish(status, filled, ())[1]
+        return self._send(function, None, ())[1]
 
     def _tell(
         self, function: Callable[..., int], message: Any, read: Callable[[Any], Any] | None = None
@@ -267,24 +238,32 @@ class CffiRun:
     def _send(
         self,
         function: Callable[..., int],
-        message: bytes,
+        message: bytes | None,
         lent: Sequence[int],
         read: Callable[[Any], Any] | None = None,
         question: Callable[[Any, Values], Any] | None = None,
     ) -> tuple[bool, Any]:
-        """Make a call: gives whether the library asks, and what ``question`` or ``read`` made of what it says."""
-        filled = slot()
-        status = function(self._number, message, len(message), filled.reply_at, filled.error_at)
-        return self._finish(status, filled, lent, read, question)
+        """Make a call, with a message or without.
 
-    def _finish(
-        self,
-        status: int,
-        filled: Slot,
-        lent: Sequence[int],
-        read: Callable[[Any], Any] | None = None,
-        question: Callable[[Any, Values], Any] | None = None,
-    ) -> tuple[bool, Any]:
+        Args:
+            function: The library's.
+            message: What it is sent.
+            lent: The handles in the message.
+            read: Makes what is given of the reply, which is good till it returns; None for the reply itself.
+            question: The same for one that asks; None for a single question.
+
+        Returns:
+            Whether the library asks, and what was made of the reply.
+        """
+        try:
+            filled = spare.pop()
+        except IndexError:
+            filled = Slot()
+        reply_at = filled.reply_at
+        if message is None:
+            status = function(self._number, reply_at, filled.error_at)
+        else:
+            status = function(self._number, message, len(message), reply_at, filled.error_at)
         if status < DONE:
             raise self._failure(status, filled.error, lent)
         try:
@@ -293,7 +272,7 @@ class CffiRun:
                 return True, (question or self._program.question)(said, self._values)
             return False, said if read is None else read(said)
         finally:
-            free_message(filled.reply_at)
+            free_message(reply_at)
             spare.append(filled)
 
     def _failure(self, status: int, error: Any, lent: Sequence[int]) -> Exception:
@@ -314,19 +293,26 @@ class CffiRun:
         planned, ignored = said
         value_of = self._values.of
         if planned:
-            nodes, channels = self._program.node_list, self._read_channels
+            nodes, names = self._program.node_list, self._program.channel_names
             tasks = []
             for task_id, number, packet, given, namespace in planned:
                 node = nodes[number]
-                read = channels(given) if type(given) is dict else self._shown(given)
+                if type(given) is dict:  # as `_read_channels` does, which would be another call
+                    read: Any = {}
+                    for channel, value in given.items():
+                        shown = value_of(value) if type(value) is int else self._shown(value)
+                        read[names[channel]] = shown
+                else:
+                    read = self._shown(given)
                 path, triggers = node.path, node.triggers
                 if packet is not None:
                     path, triggers = (PUSH, packet, False), _PUSHED
-                tasks.append(CffiTask(task_id, node.name, path, triggers, read, namespace))
+                told = task_id, node.name, path, triggers, read, namespace
+                tasks.append(made(CffiTask, told))
             planned = tasks
         if ignored:
             ignored = [(reason, value_of(packet)) for reason, packet in ignored]
-        return Plan(planned, ignored)
+        return made(Plan, (planned, ignored))
 
     def _read_channels(self, said: Any) -> dict[str, Any]:
         names, value_of, shown = self._program.channel_names, self._values.of, self._shown
