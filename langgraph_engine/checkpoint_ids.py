@@ -6,14 +6,19 @@ library's on the way, which takes longer than all an engine does in a superstep;
 
 from __future__ import annotations
 
+import builtins
 import itertools
 import random
+import sys
 import time
-from typing import Final
+from functools import lru_cache
+from types import FunctionType, SimpleNamespace
+from typing import Any, Final
 
 from langgraph_engine import upstream
+from langgraph_engine.execute import Draws
 
-__all__ = ["ID_TAIL", "saved_id", "ticks", "unsaved_id"]
+__all__ = ["ID_TAIL", "counts_versions", "draws", "saved_id", "ticks", "unsaved_id"]
 
 _TICKS_BEFORE_1970: Final = 0x01B21DD213814000
 """From the epoch of UUIDs, 1582-10-15, in units of 100 ns; RFC 9562, section 5.1."""
@@ -60,3 +65,54 @@ def saved_id(step: int) -> str:
     tick = f"{upstream.next_uuid_tick(time.time_ns() // 100 + _TICKS_BEFORE_1970):015x}"
     rest = f"{(0x8000 | step & 0x3FFF) << 48 | random.getrandbits(48):016x}"
     return f"{tick[:8]}-{tick[8:12]}-6{tick[12:]}-{rest[:4]}-{rest[4:]}"
+
+
+def draws() -> Draws:
+    """What ``saved_id`` and LangGraph's savers draw from."""
+    return Draws(
+        names=vars(upstream),
+        uuid6=_LANGGRAPHS,
+        uuid_names=upstream.uuid_names,
+        last_tick=upstream.LAST_UUID_TICK,
+        random=random,
+    )
+
+
+def counts_versions(saver: Any) -> bool:
+    """Whether a saver's versions are made as LangGraph's savers make them; see ``Place.counts_versions``."""
+    method = getattr(type(saver), "get_next_version", None)
+    return (
+        isinstance(method, FunctionType)
+        and "get_next_version" not in getattr(saver, "__dict__", ())
+        and _counts(method)
+    )
+
+
+@lru_cache(maxsize=64)
+def _counts(method: FunctionType) -> bool:
+    """Whether a method is one of LangGraph's packages, and does what is expected of it."""
+    module, code = sys.modules.get(method.__module__), method.__code__
+    if (
+        module is None
+        or not method.__module__.startswith("langgraph.checkpoint.")
+        or code.co_filename != module.__file__
+        or not _COUNTS_WITH.issuperset(code.co_names)
+        or method.__globals__.get("random") is not random
+        or method.__closure__ is not None
+    ):
+        return False
+    for current, number, expected in _COUNTED:
+        drawn = SimpleNamespace(random=lambda number=number: number)
+        given = FunctionType(code, {"random": drawn, "__builtins__": builtins})
+        if given(None, current, None) != expected:
+            return False
+    return True
+
+
+_COUNTS_WITH = frozenset({"int", "isinstance", "random", "split"})
+_COUNTED: Final[tuple[tuple[str | int | None, float, str], ...]] = (
+    (None, 0.25, f"{1:032}.0000000000000.25"),
+    (41, 0.5, f"{42:032}.00000000000000.5"),
+    (f"{7:032}.0.123", 0.1234567890123456, f"{8:032}.0.1234567890123456"),
+)
+"""A version, a random number, and the version after it."""

@@ -31,6 +31,7 @@ __all__ = [
     "STREAMED",
     "TURN",
     "BranchCall",
+    "Draws",
     "Execution",
     "Executor",
     "Host",
@@ -199,6 +200,26 @@ class NodeCall:
 
 
 @dataclass(frozen=True, slots=True)
+class Draws:
+    """Where LangGraph draws the ids of saved checkpoints and its savers draw versions; looked into each time.
+
+    Attributes:
+        names: Under ``"uuid6"`` has LangGraph's own function, ``uuid6``, unless somebody put another in its place;
+            then that one is to be called, and ``Host.saved_id`` calls it.
+        uuid6: That function.
+        uuid_names: The names of the module of that function.
+        last_tick: The one among them that has the time of the last UUID: a number of 100 ns since 1582-10-15; or None.
+        random: The module ``random``: an id ends in 48 of its bits, and a version in one of its numbers.
+    """
+
+    names: dict[str, Any]
+    uuid6: Any
+    uuid_names: dict[str, Any]
+    last_tick: str
+    random: Any
+
+
+@dataclass(frozen=True, slots=True)
 class Host:
     """Names and objects of the facade's that an execution needs, the same for every graph.
 
@@ -213,6 +234,7 @@ class Host:
         ticks: Gives the numbers that make up checkpoint ids of runs that aren't saved.
         id_tail: What those ids end in.
         saved_id: Gives the id of the checkpoint after a superstep, by the superstep's number, where there is a saver.
+        draws: What it draws them from.
         note_input_error: Told of an exception of ``coerce``, the node's name and the task's path.
     """
 
@@ -226,6 +248,7 @@ class Host:
     ticks: Iterator[int]
     id_tail: str
     saved_id: Callable[[int], str]
+    draws: Draws
     note_input_error: Callable[[Exception, str, tuple[Any, ...]], None]
 
 
@@ -240,6 +263,9 @@ class Place(Protocol):
         event_loop: The event loop, if nodes are awaited.
         asyncio_task: The asyncio task that runs it, if coroutines share it; None if they need a task. Changes.
         saver: Has ``get_next_version(current, None)``, if the run is saved; or None.
+        counts_versions: Whether the versions of that saver are LangGraph's: the count in the highest version (what is
+            before its point; nought if there is none) and one, in 32 digits; a point; a number of ``random.random()``'s, as
+            ``format(number, "016")`` writes it. They need not be asked for then.
         saves_each: Whether every superstep is saved, not only the last state: ``wrote`` and ``committed`` are called.
         streamed: The chunks the run streams; None if nobody takes any.
         calls: Not None once the running task asked how to start others.
@@ -253,6 +279,7 @@ class Place(Protocol):
     event_loop: Any
     asyncio_task: Any
     saver: Any
+    counts_versions: bool
     saves_each: bool
     streamed: Streamed | None
     planned: Plan | None
@@ -307,6 +334,7 @@ class Execution(Protocol):
             - If a commit raises, the run is as it was before.
             - If anything else raises, the place is told where the run is.
             - Where there is a saver, it says what versions are, and the host what ids are.
+            - Versions and ids of LangGraph's own making are those it would have made, drawn once each.
             - Where every superstep is saved, the host hears what its task wrote, and once that is committed, of that.
             - Once the running task asked how to start others, it is stopped after it, with the live task.
             - If chunks are streamed, it is stopped before each superstep for those of the one before.

@@ -9,7 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from langgraph_engine import upstream
-from langgraph_engine.checkpoint_ids import ID_TAIL, saved_id, ticks
+from langgraph_engine.checkpoint_ids import ID_TAIL, draws, saved_id, ticks
 from langgraph_engine.execute import Executor, Host
 from langgraph_engine.facade_execution import FacadeExecutor
 from langgraph_engine.live_task import LiveConfig
@@ -53,5 +53,6 @@ def _host() -> Host:
         ticks=ticks,
         id_tail=ID_TAIL,
         saved_id=saved_id,
+        draws=draws(),
         note_input_error=note_input_error,
     )

@@ -29,6 +29,7 @@ from langgraph.errors import GraphInterrupt
 from langgraph.types import Interrupt, PregelExecutableTask
 
 from langgraph_engine import upstream
+from langgraph_engine.checkpoint_ids import counts_versions
 from langgraph_engine.committing import warn_unknown
 from langgraph_engine.execute import Execution, Stop, Streamed
 from langgraph_engine.live_task import LiveTask
@@ -103,6 +104,8 @@ class Loop(StartingLoop):
     """The chunks it streams."""
     saver: BaseCheckpointSaver[Any] | None = None
     """What saves it."""
+    counts_versions = False
+    """Whether its versions are those of LangGraph's savers."""
     saves_each = False
     """Whether every superstep of it is saved."""
     asyncio_task: Any = None
@@ -375,6 +378,7 @@ class Loop(StartingLoop):
         if streamed is not None or (self.quiet and self.latest_is_lasting):
             self.streamed = streamed
             self.saver, self.saves_each = self.checkpointer, saves_each
+            self.counts_versions = self.saves and counts_versions(self.saver)
             self.execution = executor.begin(self.run, self)
 
     def _may_save_ahead(self, streamed: Streamed | None) -> bool:

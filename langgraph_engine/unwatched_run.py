@@ -81,6 +81,7 @@ class UnwatchedRun:
 
     namespace = ""
     saver: Any = None
+    counts_versions = False
     saves_each = False
     streamed: Streamed | None = None
 

@@ -347,16 +347,21 @@ UUIDS = _uuids.__name__
 """The module of LangGraph's that UUIDs of version 6 are made in."""
 
 
+uuid_names = vars(_uuids)
+"""The names of that module."""
+LAST_UUID_TICK = "_last_v6_timestamp"
+"""The one that has the time of its last UUID, which ``next_uuid_tick`` keeps up."""
+
+
 def next_uuid_tick(now: int) -> int:
     """The time of the next UUID of version 6 of this process: later than that of any before, LangGraph's among them.
 
     Args:
         now: The present moment, in 100 ns since 1582-10-15.
     """
-    known = vars(_uuids)
-    last = known["_last_v6_timestamp"]
-    tick = now if last is None or now > last else last + 1
-    known["_last_v6_timestamp"] = tick
+    last = uuid_names[LAST_UUID_TICK]
+    tick: int = now if last is None or now > last else last + 1
+    uuid_names[LAST_UUID_TICK] = tick
     return tick
 
 
@@ -401,6 +406,7 @@ __all__ = [
     "INTERRUPT",
     "INTERRUPTS_PAGE",
     "KEYS_OF_RUNS",
+    "LAST_UUID_TICK",
     "MISSING",
     "NO_WRITES",
     "NS_END",
@@ -526,6 +532,7 @@ __all__ = [
     "update_keys",
     "utc_now_iso",
     "uuid6",
+    "uuid_names",
     "var_child_runnable_config",
     "writes_control",
 ]

@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import random
+import sqlite3
 import subprocess
 import sys
 import time
 import uuid
-from typing import Any
+from typing import Any, TypedDict
 
 import pytest
+from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.base import id as langgraphs
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.checkpoint.sqlite import SqliteSaver
+from langgraph.graph import END, START, StateGraph
 
+import langgraph_engine
 from langgraph_engine import upstream
-from langgraph_engine.checkpoint_ids import saved_id, unsaved_id
+from langgraph_engine.checkpoint_ids import counts_versions, saved_id, unsaved_id
+
+ENGINES = [info.name for info in langgraph_engine.engines() if info.name != "langgraph"]
+
+
+class _State(TypedDict):
+    n: int
 
 
 @pytest.mark.parametrize("step", [-2, -1, 0, 1, 4711, 2**14 - 1, 2**14, 10**9])
@@ -63,3 +75,66 @@ print(saved_id(7))
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "00000000-0000-0000-0000-000000000007"
+
+
+# -- versions of LangGraph's savers ----------------------------------------------------------------
+
+
+class _Own(InMemorySaver):
+    def get_next_version(self, current: Any, channel: None) -> Any:
+        return super().get_next_version(current, channel)
+
+
+class _Inherits(InMemorySaver):
+    pass
+
+
+def _with_its_own_on_the_instance() -> InMemorySaver:
+    saver = InMemorySaver()
+    saver.get_next_version = lambda current, _: current  # type: ignore[method-assign]
+    return saver
+
+
+@pytest.mark.parametrize(
+    ("make", "counts"),
+    [
+        (InMemorySaver, True),
+        (_Inherits, True),
+        (lambda: SqliteSaver(sqlite3.connect(":memory:")), True),
+        (_Own, False),
+        (_with_its_own_on_the_instance, False),
+        (BaseCheckpointSaver, False),  # its versions are integers
+    ],
+)
+def test_versions_of_langgraphs_savers_are_known(make: Any, counts: bool) -> None:
+    assert counts_versions(make()) is counts
+
+
+def test_a_saver_is_asked_if_its_method_was_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(InMemorySaver, "get_next_version", lambda _, current, __: current)
+    assert not counts_versions(InMemorySaver())
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_versions_and_ids_are_drawn_as_on_stock(engine: str) -> None:
+    """The same numbers in the same order: what a run leaves in the module ``random`` shows it."""
+
+    def drawn() -> Any:
+        saver = InMemorySaver()
+        builder = StateGraph(_State).add_node("node", lambda state: {"n": state["n"] + 1})
+        builder.add_edge(START, "node")
+        builder.add_conditional_edges("node", lambda s: "node" if s["n"] < 9 else END)
+        config: Any = {"configurable": {"thread_id": "1"}}
+        random.seed(11)
+        builder.compile(checkpointer=saver).invoke({"n": 0}, config)
+        saved = [each.checkpoint for each in saver.list(config)]
+        return (
+            [each["channel_versions"] for each in saved],
+            [each["id"].split("-", 3)[3] for each in saved],
+            random.random(),
+        )
+
+    langgraph_engine.install("langgraph")
+    stock = drawn()
+    langgraph_engine.install(engine, unsupported="raise")
+    assert drawn() == stock

@@ -7,6 +7,7 @@
 //! A task under way is a [`Flight`](crate::flight::Flight): `flight` calls its node, `writers` what comes after.
 
 use crate::chunks::{Chunk, Shows, Streamed};
+use crate::draws::uuid_text;
 use crate::executor::{Executor, Recipe};
 use crate::flight::{Flight, Flow, Function, Stage};
 use crate::program::Program;
@@ -59,6 +60,7 @@ pub(crate) struct Execution {
     /// Says what versions are, if the run is saved.
     saver: Option<Value>,
     /// Whether the place hears of every superstep, to save it.
+    counts_versions: bool,
     saves_each: bool,
     pub(crate) event_loop: Option<Value>,
     streamed: Option<Streamed>,
@@ -203,6 +205,7 @@ impl Execution {
             outputs,
             control: optional(intern!(py, "control"))?,
             saver: optional(intern!(py, "saver"))?,
+            counts_versions: place.getattr(intern!(py, "counts_versions"))?.is_truthy()?,
             saves_each: place.getattr(intern!(py, "saves_each"))?.is_truthy()?,
             event_loop: optional(intern!(py, "event_loop"))?,
             place: place.clone().unbind(),
@@ -594,6 +597,13 @@ impl Execution {
     fn next_version(&self, saver: &Bound<'_, PyAny>) -> PyResult<Version> {
         let py = saver.py();
         let run = self.run.get();
+        if self.counts_versions {
+            let highest = run.highest_version()?;
+            let draws = &self.executor.get().host.draws;
+            if let Some(version) = draws.version(py, highest.as_ref())? {
+                return Ok(version);
+            }
+        }
         let version = saver.call_method1(
             intern!(py, "get_next_version"),
             (run.max_version(py)?, py.None()),
@@ -605,12 +615,15 @@ impl Execution {
     fn next_id(&self, py: Python<'_>, step: i64) -> PyResult<String> {
         let host = &self.executor.get().host;
         if self.saver.is_some() {
-            return host.saved_id.bind(py).call1((step,))?.extract();
+            return match host.draws.checkpoint_id(host.clock.bind(py), step)? {
+                Some(id) => Ok(id),
+                None => host.saved_id.bind(py).call1((step,))?.extract(),
+            };
         }
         let mut ticks = host.ticks.bind(py).clone();
         let tick = ticks.next().transpose()?;
         let tick: u64 = tick.ok_or_else(ids_used_up)?.extract()?;
-        Ok(checkpoint_id(tick, &host.id_tail))
+        Ok(uuid_text(tick, host.id_tail))
     }
 }
 
@@ -624,19 +637,4 @@ fn unknown_output() -> PyErr {
 
 fn ids_used_up() -> PyErr {
     PyRuntimeError::new_err("there are no more ids for checkpoints")
-}
-
-/// `tttttttt-tttt-6ttt-` with the fifteen last hexadecimal digits of a tick, then the tail.
-fn checkpoint_id(tick: u64, tail: &str) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |place: u32| char::from(DIGITS[(tick >> (4 * place) & 15) as usize]);
-    let mut id = String::with_capacity(19 + tail.len());
-    id.extend((7..15).rev().map(digit));
-    id.push('-');
-    id.extend((3..7).rev().map(digit));
-    id.push_str("-6");
-    id.extend((0..3).rev().map(digit));
-    id.push('-');
-    id.push_str(tail);
-    id
 }

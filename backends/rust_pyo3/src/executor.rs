@@ -1,5 +1,6 @@
 //! How a graph's nodes are called, compiled: the plain data of `langgraph_engine.execute`, read once.
 
+use crate::draws::Draws;
 use crate::execution::Execution;
 use crate::failure::guard;
 use crate::program::Program;
@@ -7,6 +8,7 @@ use crate::run::Run;
 use lge_core::names::{ChannelId, Id as _, NodeId};
 use lge_core::program::Target;
 use pyo3::PyTraverseError;
+use pyo3::exceptions::PyValueError;
 use pyo3::gc::PyVisit;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -32,7 +34,9 @@ pub(crate) struct Host {
     pub(crate) skip_write: Py<PyAny>,
     pub(crate) clock: Py<PyAny>,
     pub(crate) ticks: Py<PyIterator>,
-    pub(crate) id_tail: String,
+    /// The last sixteen hexadecimal digits of ids of runs that aren't saved.
+    pub(crate) id_tail: u64,
+    pub(crate) draws: Draws,
     pub(crate) saved_id: Py<PyAny>,
     pub(crate) note_input_error: Py<PyAny>,
 }
@@ -145,7 +149,8 @@ impl Executor {
                 skip_write: get("skip_write")?,
                 clock: get("clock")?,
                 ticks: host.getattr("ticks")?.try_iter()?.unbind(),
-                id_tail: host.getattr("id_tail")?.extract()?,
+                id_tail: digits(&host.getattr("id_tail")?.extract::<String>()?)?,
+                draws: Draws::read(&host.getattr("draws")?)?,
                 saved_id: get("saved_id")?,
                 note_input_error: get("note_input_error")?,
             },
@@ -160,6 +165,12 @@ impl Executor {
     fn recipes(&self) -> MutexGuard<'_, Vec<Option<std::sync::Arc<Recipe>>>> {
         self.recipes.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn digits(tail: &str) -> PyResult<u64> {
+    u64::from_str_radix(&tail.replace('-', ""), 16).map_err(|_| {
+        PyValueError::new_err(format!("'{tail}' isn't how the id of a checkpoint ends"))
+    })
 }
 
 fn optional(value: Bound<'_, PyAny>) -> Option<Py<PyAny>> {

@@ -7,9 +7,11 @@
 //! Reading order: `program` (a graph and its callables), `run` (one invocation), `writes`,
 //! `values` and `versions` (what is translated), `failure` (errors and panics); then what runs simple
 //! supersteps without going back to Python: `executor` (how nodes are called), `execution` (the loop), `flight`
-//! (a task under way), `writers` (what comes after a node) and `step_task` (a task nobody has looked at yet).
+//! (a task under way), `writers` (what comes after a node), `draws` (ids and versions) and `step_task` (a task nobody has
+//! looked at yet).
 
 mod chunks;
+mod draws;
 mod execution;
 mod executor;
 mod failure;

@@ -323,6 +323,11 @@ impl Run {
         types::plan(tasks.into_any(), ignored.into_any())
     }
 
+    /// The highest channel version, as the core has it.
+    pub(crate) fn highest_version(&self) -> PyResult<Option<Version>> {
+        Ok(self.lock()?.run.max_version().cloned())
+    }
+
     /// A version as the core has it; its object is the one to give for it from here on.
     pub(crate) fn number_of(&self, version: &Bound<'_, PyAny>) -> PyResult<Version> {
         let number = versions::read(version)?;

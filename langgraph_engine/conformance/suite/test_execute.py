@@ -22,7 +22,7 @@ from langgraph_engine.conformance.suite.test_protocol import (
     graph,
     last_value,
 )
-from langgraph_engine.execute import Execution, Host, NodeCall, Stop, Streamed, WriteStep
+from langgraph_engine.execute import Draws, Execution, Host, NodeCall, Stop, Streamed, WriteStep
 from langgraph_engine.protocol import (
     PULL,
     ChannelSpec,
@@ -78,6 +78,7 @@ class Place:
     event_loop: Any = None
     asyncio_task: Any = None
     saver: Any = None
+    counts_versions = False
     saves_each = False
     calls: Any = None
     planned: Any = None
@@ -129,7 +130,38 @@ CONFIG: ContextVar[Any] = ContextVar("CONFIG")
 PASSTHROUGH, SKIP_WRITE = object(), object()
 
 
-def host() -> Host:
+class Drawn:
+    """The module ``random``, as far as something is drawn from it."""
+
+    def __init__(self, *numbers: float) -> None:
+        self.numbers = list(numbers)
+
+    def random(self) -> float:
+        return self.numbers.pop(0)
+
+    def getrandbits(self, bits: int) -> int:
+        assert bits == 48
+        return 0xA0B1C2D3E4F5
+
+
+def uuid6(**_: Any) -> Any:
+    """Stands for LangGraph's function, which is not called where it is known."""
+    raise AssertionError
+
+
+def host(drawn: Drawn | None = None, *, last_tick: int | None = None) -> Host:
+    """The host; with ``drawn`` its ids are LangGraph's."""
+    names: dict[str, Any] = {} if drawn is None else {"uuid6": uuid6}
+    uuid_names = {"last": last_tick}
+
+    def saved_id(step: int) -> str:
+        if drawn is None:
+            return f"1f0c1b5e-0000-6000-9000-{step:012}"
+        tick = uuid_names["last"] = (uuid_names["last"] or 0) + 1
+        text = f"{tick:015x}"
+        tail = f"{0x8000 | step & 0x3FFF:x}-{drawn.getrandbits(48):012x}"
+        return f"{text[:8]}-{text[8:12]}-6{text[12:]}-{tail}"
+
     return Host(
         config_type=Config,
         config_variable=CONFIG,
@@ -140,7 +172,8 @@ def host() -> Host:
         clock=time,
         ticks=count(0x1F0C1B5E0000000),
         id_tail="8000-000000000001",
-        saved_id="1f0c1b5e-0000-6000-9000-{:012}".format,
+        saved_id=saved_id,
+        draws=Draws(names, uuid6, uuid_names, "last", drawn),
         note_input_error=lambda *_: None,
     )
 
@@ -177,6 +210,7 @@ def begun(
     calls: dict[str, NodeCall],
     *others: NodeSpec,
     version: Any = None,
+    by: Host | None = None,
 ) -> tuple[Run, Execution]:
     """A run of ``x`` -> ``a`` -> ``y`` -> ``b`` -> ``z``, which was given 1 for ``x``."""
     nodes = (NodeSpec("a", ("x",), "x"), NodeSpec("b", ("y",), "y"), *others)
@@ -189,7 +223,7 @@ def begun(
     run = program.restore(None)
     run.commit([TaskWrites((PULL, "__input__"), "__input__", [("x", 1)], ())], version)
     executing: Any = engine
-    return run, executing.executor(program, calls, host()).begin(run, place)
+    return run, executing.executor(program, calls, by or host()).begin(run, place)
 
 
 def go(execution: Execution, *updated: str) -> Stop:
@@ -372,6 +406,46 @@ def test_a_saver_makes_the_versions(engine: Engine) -> None:
     assert asked == [("0000.saver", None), ("0001.saver", None)]
     versions = run.checkpoint("", "", None)["channel_versions"]
     assert versions["z"] == "0002.saver"
+
+
+class LangGraphsSaver:
+    """Counts versions as LangGraph's savers do."""
+
+    def __init__(self, drawn: Drawn) -> None:
+        self.drawn = drawn
+
+    def get_next_version(self, current: str | None, _: None) -> str:
+        count = 0 if current is None else int(current.split(".")[0])
+        return f"{count + 1:032}.{self.drawn.random():016}"
+
+
+@pytest.mark.behavior(
+    "go: Versions and ids of LangGraph's own making are those it would have made, drawn once each."
+)
+def test_versions_and_ids_are_as_langgraph_makes_them(engine: Engine) -> None:
+    drawn = Drawn(0.5, 0.00001, 0.1 + 0.2, 1.0)
+    place = Place()
+    place.saver, place.counts_versions, place.saves_each = LangGraphsSaver(drawn), True, True
+    soon = 0x1FFFFFFFFFFFFFE  # later than the clock says it is
+    run, execution = begun(
+        engine,
+        place,
+        {**BOTH, "c": call(add_one)},
+        NodeSpec("c", ("z",), "z"),
+        version=f"{9:032}.{0.25:016}",
+        by=host(drawn, last_tick=soon),
+    )
+    go(execution)
+    assert drawn.numbers == [1.0]
+    versions = run.checkpoint("", "", None)["channel_versions"]
+    assert versions["y"] == f"{10:032}.{0.5:016}"
+    assert versions["z"] == f"{11:032}.{0.00001:016}"
+    ids = [told[1] for told in place.told if type(told[0]) is int]
+    assert ids == [
+        "1fffffff-ffff-6fff-8001-a0b1c2d3e4f5",
+        "20000000-0000-6000-8002-a0b1c2d3e4f5",
+        "20000000-0000-6001-8003-a0b1c2d3e4f5",
+    ]
 
 
 class Saver:
