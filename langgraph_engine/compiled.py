@@ -207,7 +207,15 @@ def _compile(graph: upstream.AnyPregel, engine: Engine) -> CompiledGraph:
         trigger_to_nodes=spec.trigger_to_nodes,
         custom=tuple(c.name for c in spec.channels if c.kind == "custom"),
         untracked=frozenset(k for k, c in channels.items() if isinstance(c, UntrackedValue)),
-        executor=None if deltas else make_executor(engine, program, channels, plans),
+        executor=None
+        if deltas
+        else make_executor(
+            engine,
+            program,
+            channels,
+            plans,
+            asks=any(c.kind in ("binary_operator", "custom") for c in spec.channels),
+        ),
         plans_ahead=not deltas and "commit_and_plan" in engine.capabilities,
     )
 

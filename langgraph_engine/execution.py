@@ -23,7 +23,12 @@ __all__ = ["make_executor"]
 
 
 def make_executor(
-    engine: Engine, program: Program, channels: Collection[str], plans: Mapping[str, NodePlan]
+    engine: Engine,
+    program: Program,
+    channels: Collection[str],
+    plans: Mapping[str, NodePlan],
+    *,
+    asks: bool,
 ) -> Executor:
     """Compile how nodes are called: for the engine, if it runs supersteps itself, or for the facade.
 
@@ -32,10 +37,11 @@ def make_executor(
         program: Its program of the graph.
         channels: The names of the channels that are the engine's.
         plans: The graph's nodes.
+        asks: Whether commits call code of the user's: reducers, and channels of classes LangGraph doesn't have.
     """
     calls = {name: call for name, plan in plans.items() if (call := plan.native_call()) is not None}
     if "execute" not in engine.capabilities:
-        return FacadeExecutor(engine, channels, calls, _host())
+        return FacadeExecutor(engine, channels, calls, _host(), asks=asks)
     executing: Any = engine
     return executing.executor(program, calls, _host())  # type: ignore[no-any-return]
 

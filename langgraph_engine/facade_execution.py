@@ -66,6 +66,7 @@ class FacadeExecutor:
     Args:
         engine: The engine.
         channels: The names of the graph's channels that are the engine's.
+        asks: Whether commits call code of the user's.
         calls: How nodes are called.
         host: What calling them needs.
     """
@@ -76,12 +77,16 @@ class FacadeExecutor:
         channels: Collection[str],
         calls: Mapping[str, NodeCall],
         host: Host,
+        *,
+        asks: bool,
     ) -> None:
         self.host = host
         self.copy_context, self.config_type = host.copy_context, host.config_type
         self.set_config = host.config_variable.set
         self.now = host.clock
         self.plans_ahead = "commit_and_plan" in engine.capabilities
+        # A reducer may draw from where ids of saved checkpoints are drawn.
+        self.draws_ahead = not asks
         self.calls = {
             name: call
             for name, call in calls.items()
@@ -526,10 +531,13 @@ class FacadeExecution:
         told = planned.path, planned.name, writes, planned.triggers
         committing = [made(TaskWrites, told)]
         version, plan, next_id = None, None, None
+        executor = self._executor
+        plans_ahead = executor.plans_ahead
         if self._saver is not None:
             version = self._saver.get_next_version(run.max_version(), None)
-        if self._executor.plans_ahead and self._saver is None:
-            next_id = unsaved_id()
+            plans_ahead = plans_ahead and executor.draws_ahead
+        if plans_ahead:
+            next_id = self._next_id()
             following = self._step + 1, next_id, place.namespace
             committed, plan = run.commit_and_plan(committing, version, *following)
         else:

@@ -150,6 +150,8 @@ class NodePlan:
         """Take note of how long it took; ``alone`` if no other thread was at work. Any thread."""
         if seconds < (_MOMENT if alone else _MOMENT_AMONG_OTHERS):
             self.quick_runs += 1
+            if self.quick_runs > self._distrust > _DISTRUST:
+                self._distrust //= 2  # it was the machine, or is past
             return
         if self.is_quick and self._distrust < _MOST_DISTRUST:
             self._distrust *= 2

@@ -24,7 +24,7 @@ class _Executed:
         # Imported when the suite runs: pytest wants to import what LangGraph needs before anybody does.
         from langgraph_engine.facade_execution import FacadeExecutor
 
-        return FacadeExecutor(self.engine, self.channels[id(program)][1], calls, host)
+        return FacadeExecutor(self.engine, self.channels[id(program)][1], calls, host, asks=True)
 
 
 def python():
