@@ -73,6 +73,7 @@ class CffiProgram:
         number: The library's number of it, in the process it was last used in.
         channel_names: The channels' names, by number.
         channels: The channels, by name.
+        last_values: The names of those that hold the last value written.
         plain_channels: The numbers of those written with a value and nothing more, by name.
         saved: How the channels' values are saved, by number.
         node_list: The nodes, by number.
@@ -88,6 +89,7 @@ class CffiProgram:
         "_specs",
         "channel_names",
         "channels",
+        "last_values",
         "missing",
         "node_list",
         "nodes",
@@ -116,6 +118,7 @@ class CffiProgram:
             for name, channel in self.channels.items()
             if channel.written == "value"
         }
+        self.last_values = frozenset(c.name for c in graph.channels if c.kind == "last_value")
         self.saved = [saved for _, saved in channels]
         self.node_list = [
             Node(

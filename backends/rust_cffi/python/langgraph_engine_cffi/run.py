@@ -135,6 +135,11 @@ class CffiRun:
         one = isinstance(keys, str)
         names = [keys] if one else [*keys]
         written = None if writes is None else [*writes]
+        if written and self._program.last_values.issuperset(names):
+            last = dict(written)
+            if len(last) == len(written) and last.keys() >= {*names}:
+                # One value each replaces whatever was there: nothing the library would have to say.
+                return last[keys] if one else {name: last[name] for name in names}
 
         def again(outgoing: Outgoing, answers: list[Answer]) -> Any:
             own = None if written is None else outgoing.writes(written)
