@@ -33,6 +33,7 @@ __all__ = [
     "Engine",
     "GraphSpec",
     "NodeSpec",
+    "PlainTask",
     "Plan",
     "PlanningRun",
     "Program",
@@ -179,6 +180,20 @@ class Task(Protocol):
     def input(self) -> Any: ...
     @property
     def namespace(self) -> str: ...
+
+
+class PlainTask(NamedTuple):
+    """A ``Task`` as plain data, for engines that have no class of their own for it."""
+
+    id: str
+    name: str
+    path: TaskPath
+    triggers: tuple[str, ...]
+    input: Any
+    namespace: str
+
+    def __repr__(self) -> str:
+        return f"Task(id={self.id!r}, name={self.name!r}, path={self.path!r})"
 
 
 class TaskWrites(NamedTuple):

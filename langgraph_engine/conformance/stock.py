@@ -15,7 +15,7 @@ import logging
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import SimpleNamespace
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, cast
 
 from langchain_core.runnables import RunnableLambda
 from langgraph.channels import (
@@ -44,6 +44,7 @@ from langgraph_engine.protocol import (
     Committed,
     GraphSpec,
     NodeSpec,
+    PlainTask,
     Plan,
     TaskPath,
     TaskWrites,
@@ -56,17 +57,6 @@ __all__ = ["StockEngine"]
 _ALGORITHM: Final[Any] = upstream
 """LangGraph's algorithm, called with plain data where its types name LangGraph's own classes."""
 _NO_LIMIT: Final = 1_000_000
-
-
-class StockTask(NamedTuple):
-    """A task as the protocol describes it."""
-
-    id: str
-    name: str
-    path: TaskPath
-    triggers: tuple[str, ...]
-    input: Any
-    namespace: str
 
 
 class StockEngine:
@@ -155,7 +145,7 @@ class StockRun:
         step: int,
         checkpoint_id: str,
         namespace: str,
-    ) -> StockTask:
+    ) -> PlainTask:
         """Ask ``prepare_single_task`` (a call) or ``prepare_node_error_handler_task``."""
 
         def body() -> None:
@@ -364,9 +354,9 @@ def _node(spec: NodeSpec) -> upstream.PregelNode:
     )
 
 
-def _task(task: Any) -> StockTask:
+def _task(task: Any) -> PlainTask:
     planned_packet = task.path[0] == upstream.PUSH and len(task.path) == 3
-    return StockTask(
+    return PlainTask(
         id=task.id,
         name=task.name,
         path=task.path,

@@ -12,12 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from langgraph_engine.protocol import (
     PULL,
     PUSH,
     Committed,
+    PlainTask,
     Plan,
     TaskPath,
     TaskWrites,
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from langgraph_engine.protocol import NodeSpec
     from langgraph_engine_python.program import PythonProgram
 
-__all__ = ["PythonRun", "PythonTask"]
+__all__ = ["PythonRun"]
 
 CHECKPOINT_FORMAT = 4
 """The ``v`` of the checkpoints written (LangGraph's ``LATEST_VERSION``)."""
@@ -49,17 +50,6 @@ NOT_CHANNELS = frozenset(
     }
 )
 """Names a task writes to that say something about the task, not about a channel."""
-
-
-class PythonTask(NamedTuple):
-    """See ``langgraph_engine.protocol.Task``."""
-
-    id: str
-    name: str
-    path: TaskPath
-    triggers: tuple[str, ...]
-    input: Any
-    namespace: str
 
 
 class PythonRun:
@@ -92,7 +82,7 @@ class PythonRun:
         self, step: int, checkpoint_id: str, namespace: str, updated: Collection[str] | None
     ) -> Plan:
         ignored: list[tuple[str, Any]] = []
-        tasks: list[PythonTask] = []
+        tasks: list[PlainTask] = []
         packets = self._states.get(TASKS, EMPTY)
         if packets is not EMPTY:
             for index, packet in enumerate(packets):
@@ -137,7 +127,7 @@ class PythonRun:
         step: int,
         checkpoint_id: str,
         namespace: str,
-    ) -> PythonTask:
+    ) -> PlainTask:
         return self._task(name, path, (PUSH,), (PUSH, *parts), None, step, checkpoint_id, namespace)
 
     def _candidates(self, updated: Collection[str] | None) -> Iterable[NodeSpec]:
@@ -181,10 +171,10 @@ class PythonRun:
         step: int,
         checkpoint_id: str,
         namespace: str,
-    ) -> PythonTask:
+    ) -> PlainTask:
         own = f"{namespace}|{name}" if namespace else name
         id_ = task_id(checkpoint_id, (own, str(step), name, *parts), format_version=self._format)
-        return made(PythonTask, (id_, name, path, triggers, value, f"{own}:{id_}"))
+        return made(PlainTask, (id_, name, path, triggers, value, f"{own}:{id_}"))
 
     # -- commit -------------------------------------------------------------------------------
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ctypes import c_uint64
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from langgraph_engine.protocol import PUSH, Committed, Plan, made
+from langgraph_engine.protocol import PUSH, Committed, PlainTask, Plan, made
 from langgraph_engine_cffi.library import (
     ASK,
     DONE,
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from langgraph_engine_cffi.program import CffiProgram, Question
     from langgraph_engine_cffi.values import Values
 
-__all__ = ["CffiRun", "CffiTask"]
+__all__ = ["CffiRun"]
 
 _PUSHED = (PUSH,)
 _plan, _push = quick("lge_run_plan", *TELL), quick("lge_run_push", *TELL)
@@ -40,20 +40,6 @@ _checkpoint, _abort = quick("lge_run_checkpoint", *TELL), quick("lge_run_abort",
 _max_version, _released = quick("lge_run_max_version", *ASK), quick("lge_run_released", *ASK)
 _free = quick("lge_run_free", c_uint64, gives=None)
 _NO_ANSWERS = pack(())
-
-
-class CffiTask(NamedTuple):
-    """See ``langgraph_engine.protocol.Task``."""
-
-    id: str
-    name: str
-    path: TaskPath
-    triggers: tuple[str, ...]
-    input: Any
-    namespace: str
-
-    def __repr__(self) -> str:
-        return f"Task(id={self.id!r}, name={self.name!r}, path={self.path!r})"
 
 
 class CffiRun:
@@ -98,11 +84,11 @@ class CffiRun:
         step: int,
         checkpoint_id: str,
         namespace: str,
-    ) -> CffiTask:
+    ) -> PlainTask:
         """Make a task a running task asks for."""
         message = (name, [*parts], step, checkpoint_id, namespace)
         task_id, own_namespace = self._tell(_push, message)
-        return CffiTask(task_id, name, path, _PUSHED, None, own_namespace)
+        return PlainTask(task_id, name, path, _PUSHED, None, own_namespace)
 
     def commit(self, writes: Sequence[TaskWrites], version: Version | None) -> Committed:
         """Apply one superstep's writes and say which channels changed."""
@@ -313,7 +299,7 @@ class CffiRun:
                 if packet is not None:
                     path, triggers = (PUSH, packet, False), _PUSHED
                 told = task_id, node.name, path, triggers, read, namespace
-                tasks.append(made(CffiTask, told))
+                tasks.append(made(PlainTask, told))
             planned = tasks
         if ignored:
             ignored = [(reason, value_of(packet)) for reason, packet in ignored]
