@@ -36,6 +36,7 @@ from langgraph_engine import upstream
 from langgraph_engine.delta import delta_fold
 from langgraph_engine.execute import Executor
 from langgraph_engine.execution import make_executor
+from langgraph_engine.forks import free_in_forks
 from langgraph_engine.message_reducer import aggregate_of
 from langgraph_engine.node_plan import NodePlan
 from langgraph_engine.protocol import ChannelSpec, Engine, GraphSpec, NodeSpec, Program
@@ -222,7 +223,7 @@ def _compile(graph: upstream.AnyPregel, engine: Engine) -> CompiledGraph:
 
 _KEPT = "__langgraph_engine_compiled__"
 _LOOKED_AT_ONE_BY_ONE = 256
-_lock = threading.Lock()
+_lock = free_in_forks(threading.Lock())
 
 
 class Kept(dict[str, tuple["_Shape", CompiledGraph]]):

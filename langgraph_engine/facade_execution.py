@@ -29,6 +29,7 @@ from langgraph_engine.execute import (
     Stop,
     written,
 )
+from langgraph_engine.forks import free_in_forks
 from langgraph_engine.protocol import PUSH, TaskWrites, made
 from langgraph_engine.streams import update_of
 from langgraph_engine.turns import turn_is_due
@@ -56,7 +57,7 @@ _NOT_CHANNELS = frozenset(
     }
 )
 """Names a task writes to that say something about the task, not about a channel."""
-_becoming_live = threading.Lock()
+_becoming_live = free_in_forks(threading.Lock())
 Waits = tuple[int, Any]
 
 
@@ -285,6 +286,7 @@ class FacadeExecution:
     def _ended(self, task: StepTask) -> tuple[Stop | None, Plan | None]:
         """A task ended: commit its superstep, unless that is the facade's. Gives a stop, or the next plan if it is known."""
         place = self._place
+        task.then = None  # which may refer back to the task
         if task.live is not None and place.calls is not None:
             return self._stopped(FINISHED, task.live), None
         writes: Any = task.writes if task.live is None else task.live.writes
@@ -535,7 +537,12 @@ class FacadeExecution:
         plans_ahead = executor.plans_ahead
         if self._saver is not None:
             version = self._saver.get_next_version(run.max_version(), None)
-            plans_ahead = plans_ahead and executor.draws_ahead
+            # One that is refused draws no id.
+            plans_ahead = (
+                plans_ahead
+                and executor.draws_ahead
+                and len({channel for channel, _ in writes}) == len(writes)
+            )
         if plans_ahead:
             next_id = self._next_id()
             following = self._step + 1, next_id, place.namespace

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 from langgraph_engine import registry, startup_hook
 from langgraph_engine.errors import ConfigurationError
+from langgraph_engine.forks import free_in_forks
 from langgraph_engine.versions import check_langgraph
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ _placed: set[str] = set()
 """Methods whose replacement is on the class, perhaps below a wrapper of somebody else's."""
 
 # Reentrant, because loading an engine may import a module that installs one.
-_lock = threading.RLock()
+_lock = free_in_forks(threading.RLock())
 
 
 def install(engine: str | None = None, *, unsupported: str | None = None) -> None:

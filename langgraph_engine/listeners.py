@@ -14,6 +14,7 @@ from types import CodeType
 from typing import Any
 
 from langgraph_engine import upstream
+from langgraph_engine.forks import free_in_forks
 
 __all__ = [
     "UnheardRun",
@@ -216,7 +217,7 @@ def silent_start(manager: Any, run_id: Any) -> Any:
     )
 
 
-_making = threading.Lock()
+_making = free_in_forks(threading.Lock())
 
 
 class UnheardRun:

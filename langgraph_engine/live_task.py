@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from langgraph_engine.forks import free_in_forks
 from langgraph_engine.quiet_config import quiet_config
 from langgraph_engine.task_config import executable_task, first_attempt_config
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LiveConfig", "LiveTask"]
 
-_building = threading.Lock()
+_building = free_in_forks(threading.Lock())
 
 
 class LiveTask:

@@ -32,6 +32,7 @@ from langgraph_engine import upstream
 from langgraph_engine.checkpoint_ids import counts_versions
 from langgraph_engine.committing import warn_unknown
 from langgraph_engine.execute import Execution, Stop, Streamed
+from langgraph_engine.forks import free_in_forks
 from langgraph_engine.live_task import LiveTask
 from langgraph_engine.loop_start import StartingLoop
 from langgraph_engine.planned import task_input, warn_ignored
@@ -52,7 +53,7 @@ __all__ = ["CallFutures", "Loop"]
 
 logger = logging.getLogger("langgraph")
 CONF = upstream.CONF
-_beginning = threading.RLock()
+_beginning = free_in_forks(threading.RLock())
 """Held while a superstep becomes a loop's present one: a thread that a node left behind may look at an earlier one's task.
 
 Whatever ends with the superstep before ends outside it."""

@@ -13,6 +13,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Final
 
 from langgraph_engine.errors import EngineLoadError, EngineNotFoundError, ProtocolError
+from langgraph_engine.forks import free_in_forks
 from langgraph_engine.versions import installed_version
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ _REQUIRED: Final = ("name", "version", "protocol_version", "capabilities", "comp
 _loaded: dict[str, Engine] = {}
 _failed: dict[str, str] = {}
 # Reentrant, because a plugin may ask for another engine while it loads.
-_lock = threading.RLock()
+_lock = free_in_forks(threading.RLock())
 
 
 @dataclass(frozen=True)

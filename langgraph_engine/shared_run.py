@@ -80,8 +80,10 @@ class SharedRun:
 
     def run(self) -> None:
         """Run every task; the first failure stops those not begun, interrupts are collected."""
-        for _ in self._run_here():
+        # Ctrl-C in this thread is the person's, not the task's.
+        for _ in self._run_here(passes=(KeyboardInterrupt,)):
             pass
+        self._raise_failure()
 
     def run_watched(self) -> Iterator[None]:
         """``run`` by the pool's threads alone; gives control back whenever there may be output.
@@ -89,14 +91,13 @@ class SharedRun:
         They go on if whoever takes the output leaves, until every task has ended. Quick nodes run here.
         """
         yield
+        self._is_watched = True
         if self._are_quick() and may_share():
             yield from self._run_here()
-            yield
-            return
-        self._is_watched = True
-        running = len(self._waiting)
-        self._begin()
-        yield from self._ending(running)
+        else:
+            running = len(self._waiting)
+            self._begin()
+            yield from self._ending(running)
         yield
         if self._has_failed:
             with self._lock:
@@ -104,8 +105,8 @@ class SharedRun:
             self._cancel_waiting()
         self._raise_failure()
 
-    def _run_here(self) -> Iterator[None]:
-        """Run tasks in this thread; gives control back after each."""
+    def _run_here(self, passes: tuple[type[BaseException], ...] = ()) -> Iterator[None]:
+        """Run tasks in this thread; gives control back after each, until one fails."""
         elsewhere = len(self._waiting)
         quick = self._are_quick()
         self._is_here = True
@@ -113,13 +114,15 @@ class SharedRun:
         try:
             while self._has_place() and (taken := self._take()) is not None:
                 context, task = taken
-                # Ctrl-C in this thread is the person's, not the task's.
-                context.run(self._run_one, task, (KeyboardInterrupt,))
+                context.run(self._run_one, task, passes)
                 elsewhere -= 1
-                self._is_here = False
-                yield
-        except GeneratorExit:  # whoever takes the output left: others take what there is to do
-            self.stalled()
+                if not self._has_failed:
+                    self._is_here = False
+                    yield
+        except GeneratorExit:  # whoever takes the output left, and that stops nobody
+            while self._has_place() and (taken := self._take()) is not None:
+                context, task = taken
+                context.run(self._run_one, task)
             raise
         finally:
             if quick:
@@ -127,7 +130,6 @@ class SharedRun:
         if self._begun == self._limit:
             self._cancel_waiting()
         yield from self._ending(elsewhere)
-        self._raise_failure()
 
     def _has_place(self) -> bool:
         """Whether this thread may run a task, as one of those that may run at once."""
@@ -141,8 +143,11 @@ class SharedRun:
     def _begin(self, *, alone: bool = False) -> None:
         self._loop.call_done = self._done.put
         if alone:
-            watch(self)
-        else:
+            try:
+                watch(self)
+            except RuntimeError:  # there can't be another thread; perhaps there is one in the pool
+                alone = False
+        if not alone:
             self._call_for_help()
 
     # -- quick tasks, which this thread runs alone ----------------------------------------------
@@ -201,9 +206,10 @@ class SharedRun:
             except passes:
                 raise
             except BaseException as error:
+                self._took(task, began)
                 self._settle(self._loop, task, error)
                 raise
-            task.plan.took(time.perf_counter() - began, alone=not self._helpers)
+            self._took(task, began)
             self._settle(self._loop, task, None)
         except passes:
             with self._lock:
@@ -214,6 +220,9 @@ class SharedRun:
             self._failed(error)
         with self._lock:
             self._ended += 1
+
+    def _took(self, task: LiveTask, began: float) -> None:
+        task.plan.took(time.perf_counter() - began, alone=not self._helpers)
 
     def _failed(self, error: BaseException) -> None:
         failed: concurrent.futures.Future[None] = concurrent.futures.Future()

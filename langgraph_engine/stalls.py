@@ -14,6 +14,8 @@ import threading
 import time
 from typing import Final, Protocol
 
+from langgraph_engine.forks import free_in_forks
+
 __all__ = ["LOOKS_EVERY", "stop_watching", "watch"]
 
 LOOKS_EVERY: Final = 0.001
@@ -35,21 +37,23 @@ class Work(Protocol):
 
 
 _watched: set[Work] = set()
-_lock = threading.Lock()
+_lock = free_in_forks(threading.Lock())
 _thread: threading.Thread | None = None
 
 
 def watch(work: Work) -> None:
-    """Look after some work from now on."""
+    """Look after some work from now on.
+
+    Raises:
+        RuntimeError: The thread can't be started.
+    """
     global _thread
-    _watched.add(work)
-    if _thread is None:
-        with _lock:
-            if _thread is None:
-                _thread = threading.Thread(
-                    target=_look, name="langgraph-engine-stalls", daemon=True
-                )
-                _thread.start()
+    with _lock:
+        if _thread is None:
+            thread = threading.Thread(target=_look, name="langgraph-engine-stalls", daemon=True)
+            thread.start()
+            _thread = thread
+        _watched.add(work)
 
 
 def stop_watching(work: Work) -> None:
@@ -60,22 +64,26 @@ def stop_watching(work: Work) -> None:
 def _look() -> None:
     global _thread
     idle = 0
-    while True:
-        time.sleep(LOOKS_EVERY)
-        for work in _watched.copy():
-            if not work.got_on():
-                work.stalled()
-        idle = 0 if _watched else idle + 1
-        if idle > _LINGERS:
-            with _lock:
-                if not _watched:
-                    _thread = None
-                    return
+    try:
+        while True:
+            time.sleep(LOOKS_EVERY)
+            for work in _watched.copy():
+                if not work.got_on():
+                    work.stalled()
+            idle = 0 if _watched else idle + 1
+            if idle > _LINGERS:
+                with _lock:
+                    if not _watched:
+                        _thread = None
+                        return
+    except BaseException:
+        _thread = None  # whoever watches next has another one made
+        raise
 
 
 def _forked() -> None:
-    global _lock, _thread
-    _lock, _thread = threading.Lock(), None
+    global _thread
+    _thread = None
     _watched.clear()
 
 

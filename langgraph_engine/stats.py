@@ -10,6 +10,8 @@ import threading
 from collections import Counter, deque
 from typing import Any, Final
 
+from langgraph_engine.forks import free_in_forks
+
 __all__ = ["count_handed_back", "count_native", "reset", "snapshot"]
 
 _NATIVE: Final = "native"
@@ -19,7 +21,7 @@ _FOLD_AT: Final = 256
 
 _queue: deque[tuple[str, str, str]] = deque()
 _totals: Counter[tuple[str, str, str]] = Counter()
-_lock = threading.Lock()
+_lock = free_in_forks(threading.Lock())
 
 
 def count_native(engine: str, method: str) -> None:

@@ -27,6 +27,7 @@ from langgraph_engine.checkpoint_ids import unsaved_id
 from langgraph_engine.committing import commit, commit_and_plan, warn_unknown
 from langgraph_engine.compiled import compiled
 from langgraph_engine.execute import PLANNED, Stop
+from langgraph_engine.forks import free_in_forks
 from langgraph_engine.listeners import UnheardRun
 from langgraph_engine.loop_async import shared_task
 from langgraph_engine.protocol import TaskWrites
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
 
 __all__ = ["UnwatchedRun"]
 
-_becoming_looped = threading.RLock()
+_becoming_looped = free_in_forks(threading.RLock())
 _ORDINARY = ("stream_mode", "output_keys")
 """What an ``invoke`` sets itself, and nothing else may be asked for."""
 _FIRST = 0
@@ -243,7 +244,7 @@ class UnwatchedRun:
     def take_stop(self, stop: Stop) -> None:
         """Where the run is."""
         with _becoming_looped:
-            self._at = stop
+            self._at = stop._replace(detail=None)  # which may refer back to this
             if self._loop is not None:
                 self._loop.take_stop(stop)
 

@@ -15,6 +15,7 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.base import id as langgraphs
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.sqlite import SqliteSaver
+from langgraph.errors import InvalidUpdateError
 from langgraph.graph import END, START, StateGraph
 
 import langgraph_engine
@@ -113,6 +114,47 @@ def test_versions_of_langgraphs_savers_are_known(make: Any, counts: bool) -> Non
 def test_a_saver_is_asked_if_its_method_was_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(InMemorySaver, "get_next_version", lambda _, current, __: current)
     assert not counts_versions(InMemorySaver())
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_what_is_drawn_from_may_be_replaced(engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(random, "random", lambda: 1)
+    monkeypatch.setattr(time, "time_ns", lambda: -(10**18) - 1)
+
+    def saved() -> Any:
+        monkeypatch.setattr(langgraphs, "_last_v6_timestamp", None)
+        monkeypatch.setattr(random, "getrandbits", lambda bits: (1 << bits) - 1)
+        saver = InMemorySaver()
+        builder = StateGraph(_State).add_node("node", lambda state: {"n": state["n"] + 1})
+        builder.add_edge(START, "node")
+        config: Any = {"configurable": {"thread_id": "1"}}
+        builder.compile(checkpointer=saver).invoke({"n": 0}, config)
+        found = [each.checkpoint for each in saver.list(config)]
+        return [(each["id"], each["channel_versions"]) for each in found]
+
+    langgraph_engine.install("langgraph")
+    stock = saved()
+    langgraph_engine.install(engine, unsupported="raise")
+    assert saved() == stock
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_commit_that_is_refused_draws_no_id(engine: str) -> None:
+    def twice(_: _State) -> Any:
+        return [{"n": 1}, {"n": 2}]
+
+    def left() -> float:
+        builder = StateGraph(_State).add_node("node", twice).add_edge(START, "node")
+        graph = builder.compile(checkpointer=InMemorySaver())
+        random.seed(5)
+        with pytest.raises(InvalidUpdateError):
+            graph.invoke({"n": 0}, {"configurable": {"thread_id": "1"}})
+        return random.random()
+
+    langgraph_engine.install("langgraph")
+    stock = left()
+    langgraph_engine.install(engine, unsupported="raise")
+    assert left() == stock
 
 
 @pytest.mark.parametrize("engine", ENGINES)

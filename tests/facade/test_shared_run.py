@@ -8,11 +8,13 @@ import functools
 import gc
 import operator
 import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Annotated, Any, TypedDict
 
+import langgraph.config
 import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.func import task
@@ -20,6 +22,7 @@ from langgraph.graph import START, StateGraph
 from langgraph.types import Command, interrupt
 
 import langgraph_engine
+from langgraph_engine import forks, stalls
 
 ENGINES = [info.name for info in langgraph_engine.engines() if info.name != "langgraph"]
 PATIENCE = 10.0
@@ -432,8 +435,9 @@ def test_a_quick_node_that_fails_says_so(streams: bool) -> None:
     assert nodes.log == ["a", "c", "d"]  # which LangGraph's pool had begun
 
 
-def test_a_person_may_stop_quick_nodes() -> None:
-    nodes = _Moody(*NAMES).known()
+def test_quick_nodes_end_though_one_is_interrupted() -> None:
+    saver = InMemorySaver()
+    nodes = _Moody(*NAMES, saver=saver).known()
 
     def interrupts(name: str) -> None:
         if name == "b":
@@ -442,7 +446,78 @@ def test_a_person_may_stop_quick_nodes() -> None:
     nodes.waits = interrupts
     with pytest.raises(KeyboardInterrupt):
         list(nodes.stream())
-    assert nodes.log == ["a"]
+    assert nodes.log == ["a", "c", "d"]
+    tasks = {task.name: (task.error, task.result) for task in nodes.graph.get_state(THREAD).tasks}
+    assert tasks.pop("b") == ("KeyboardInterrupt()", None)
+    assert tasks == {name: (None, {"seen": [name]}) for name in "acd"}
+
+
+def test_what_quick_nodes_wrote_is_saved_if_a_stream_is_left() -> None:
+    saver = InMemorySaver()
+    nodes = _Moody(*NAMES, saver=saver).known()
+    stream = nodes.graph.stream({"seen": []}, THREAD, durability="exit")
+    next(stream)
+    stream.close()
+    assert nodes.log == [*NAMES]
+    results = [task.result for task in nodes.graph.get_state(THREAD).tasks]
+    assert results == [{"seen": [name]} for name in NAMES]
+
+
+def test_quick_nodes_do_without_anybody_who_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There may be no thread left for it; then the pool's are asked for, as for other nodes."""
+    until = time.monotonic() + PATIENCE
+    while stalls._thread is not None and time.monotonic() < until:
+        time.sleep(0.01)
+    nodes = _Moody(*NAMES).known()
+    until = time.monotonic() + PATIENCE
+    while stalls._thread is not None and time.monotonic() < until:
+        time.sleep(0.01)
+    start, refused = threading.Thread.start, []
+
+    def refuses(thread: threading.Thread) -> None:
+        if thread.name == "langgraph-engine-stalls" and not refused:
+            refused.append(thread)
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refuses)
+    meeting = threading.Barrier(4, timeout=PATIENCE)
+    nodes.waits = lambda _: meeting.wait() and None
+    assert nodes.invoke() == [*NAMES]
+    assert refused
+    assert nodes.invoke() == [*NAMES]
+
+
+class _Held(threading.Thread):
+    """Holds a lock until it is told to let go of it."""
+
+    def __init__(self, lock: Any) -> None:
+        super().__init__()
+        self.lock, self.has_it, self.over = lock, threading.Event(), threading.Event()
+
+    def run(self) -> None:
+        with self.lock:
+            self.has_it.set()
+            self.over.wait(PATIENCE)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of a fork where there are threads
+def test_a_forked_process_has_every_lock() -> None:
+    graph = _graph(_thread, lambda _: {"seen": [len(langgraph.config.get_config())]})
+    graph.invoke({"seen": []})
+    holding = [_Held(lock) for lock in forks._locks]
+    for thread in holding:
+        thread.start()
+        assert thread.has_it.wait(PATIENCE)
+    child = os.fork()
+    if child == 0:
+        signal.alarm(int(PATIENCE))  # ends it if it waits
+        os._exit(0 if len(graph.invoke({"seen": []})["seen"]) == 2 else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    for thread in holding:
+        thread.over.set()
+        thread.join()
 
 
 def test_nobody_looks_where_there_is_nothing_to_look_at() -> None:

@@ -237,12 +237,16 @@ def test_a_run_is_cancelled_before_it_has_a_loop(engine: str, loops: list[Loop])
     assert program() == ["closed"]
 
 
-@pytest.mark.parametrize("node", [_one, _looks])
+@pytest.mark.parametrize("node", [_one, _looks, _waits, _does_not_wait])
 def test_a_run_leaves_nothing_to_collect(engine: str, node: Any) -> None:
     graph = _builder(node, _one).compile()
+    event_loop = asyncio.new_event_loop()
 
     def run() -> None:
-        _ending(lambda: graph.invoke({"seen": [0]}))
+        if node in (_waits, _does_not_wait):
+            event_loop.run_until_complete(graph.ainvoke({"seen": [0]}))
+        else:
+            graph.invoke({"seen": [0]})
 
     run()
     gc.collect()
@@ -252,3 +256,16 @@ def test_a_run_leaves_nothing_to_collect(engine: str, node: Any) -> None:
         assert gc.collect() == 0
     finally:
         gc.enable()
+        event_loop.close()
+
+
+@pytest.mark.parametrize("limit", [2.5, 1000.0, 2**63, 10**30])
+def test_a_limit_may_be_any_number(engine: str, limit: Any) -> None:
+    def program() -> Any:
+        return _ending(
+            lambda: (
+                _builder(*[_one] * 4).compile().invoke({"seen": [0]}, {"recursion_limit": limit})
+            )
+        )
+
+    assert program() == _on_stock(engine, program)

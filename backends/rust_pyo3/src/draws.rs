@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyFloat, PyString};
 
 /// From the epoch of UUIDs, 1582-10-15, in units of 100 ns; RFC 9562, section 5.1.
-const TICKS_BEFORE_1970: u64 = 0x01B2_1DD2_1381_4000;
+const TICKS_BEFORE_1970: i64 = 0x01B2_1DD2_1381_4000;
 /// Python writes floats below it with an exponent, and Rust doesn't.
 const LEAST_WITHOUT_EXPONENT: f64 = 1e-4;
 
@@ -47,11 +47,11 @@ impl Draws {
             Some(present) if present.is(&self.uuid6) => {}
             _ => return Ok(None),
         }
-        let now: u64 = clock.call_method0(intern!(py, "time_ns"))?.extract()?;
-        let now = now / 100 + TICKS_BEFORE_1970;
+        let now: i64 = clock.call_method0(intern!(py, "time_ns"))?.extract()?;
+        let now = now.div_euclid(100) + TICKS_BEFORE_1970;
         let uuid_names = self.uuid_names.bind(py);
         let last = uuid_names.get_item(&self.last_tick)?;
-        let last: Option<u64> = last.map(|last| last.extract()).transpose()?.flatten();
+        let last: Option<i64> = last.map(|last| last.extract()).transpose()?.flatten();
         let tick = last.map_or(now, |last| now.max(last + 1));
         uuid_names.set_item(&self.last_tick, tick)?;
         let random = self.random.bind(py);
@@ -60,7 +60,7 @@ impl Draws {
             .extract()?;
         let variant_and_sequence = 0x8000 | (step & 0x3FFF) as u64;
         Ok(Some(uuid_text(
-            tick,
+            tick as u64,
             variant_and_sequence << 48 | node & 0xFFFF_FFFF_FFFF,
         )))
     }
@@ -75,17 +75,14 @@ impl Draws {
         let Some(count) = highest.map_or(Some(0), count_of) else {
             return Ok(None);
         };
-        let drawn = self
-            .random
-            .bind(py)
-            .call_method0(intern!(py, "random"))?
-            .cast_into::<PyFloat>()?;
-        let number = drawn.value();
-        let fraction = if (LEAST_WITHOUT_EXPONENT..1.0).contains(&number) {
-            format!("{number:016}")
-        } else {
-            let written = drawn.call_method1(intern!(py, "__format__"), ("016",))?;
-            written.extract()?
+        let drawn = self.random.bind(py).call_method0(intern!(py, "random"))?;
+        let fraction = match drawn.cast::<PyFloat>() {
+            Ok(number) if (LEAST_WITHOUT_EXPONENT..1.0).contains(&number.value()) => {
+                format!("{:016}", number.value())
+            }
+            _ => drawn
+                .call_method1(intern!(py, "__format__"), ("016",))?
+                .extract()?,
         };
         let next = count + 1;
         Ok(Some(Version::Str(format!("{next:032}.{fraction}").into())))

@@ -200,7 +200,7 @@ impl Execution {
             executor: executor.clone().unbind(),
             run,
             streamed,
-            stop: place.getattr(intern!(py, "stop"))?.extract()?,
+            stop: last_step(&place.getattr(intern!(py, "stop"))?)?,
             namespace: place.getattr(intern!(py, "namespace"))?.extract()?,
             outputs,
             control: optional(intern!(py, "control"))?,
@@ -624,6 +624,14 @@ impl Execution {
         let tick = ticks.next().transpose()?;
         let tick: u64 = tick.ok_or_else(ids_used_up)?.extract()?;
         Ok(uuid_text(tick, host.id_tail))
+    }
+}
+
+/// The number of the superstep a run may not pass, which may be any number.
+fn last_step(stop: &Bound<'_, PyAny>) -> PyResult<i64> {
+    match stop.extract() {
+        Ok(number) => Ok(number),
+        Err(_) => Ok(stop.extract::<f64>()?.floor() as i64),
     }
 }
 
