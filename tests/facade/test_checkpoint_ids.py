@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import sqlite3
 import subprocess
 import sys
 import time
@@ -101,7 +100,6 @@ def _with_its_own_on_the_instance() -> InMemorySaver:
     [
         (InMemorySaver, True),
         (_Inherits, True),
-        (lambda: SqliteSaver(sqlite3.connect(":memory:")), True),
         (_Own, False),
         (_with_its_own_on_the_instance, False),
         (BaseCheckpointSaver, False),  # its versions are integers
@@ -109,6 +107,11 @@ def _with_its_own_on_the_instance() -> InMemorySaver:
 )
 def test_versions_of_langgraphs_savers_are_known(make: Any, counts: bool) -> None:
     assert counts_versions(make()) is counts
+
+
+def test_versions_of_a_saver_in_another_package_are_known() -> None:
+    with SqliteSaver.from_conn_string(":memory:") as saver:
+        assert counts_versions(saver)
 
 
 def test_a_saver_is_asked_if_its_method_was_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
