@@ -104,16 +104,16 @@ async def _open(call: Invocation, loop: AsyncLoop, latest: Latest) -> None:
     loop.begin_execution()
 
 
-async def _run_to_the_end(call: Invocation, loop: AsyncLoop, stop: Stop | None) -> None:
-    """Run supersteps till there is none left; ``stop`` is where the engine stopped already."""
+async def _run_to_the_end(call: Invocation, loop: AsyncLoop, begun: UnwatchedRun | None) -> None:
+    """Run supersteps till there is none left; ``begun`` is the run the loop took over."""
     # With something to wait for beside it, LangGraph's runner lets the failure of a task
     # that runs alone stop the calls it made; without, it waits for them.
     waiter = loop.event_loop.create_future if call.waits_for_stream else None
     waits = call.durability == "sync"
     while True:
         if loop.execution is not None:
-            await arun_ahead(loop, stop)
-            stop = None
+            await arun_ahead(loop, None if begun is None else begun.taken_over())
+            begun = None
         if not loop.tick():
             break
         if loop.live:
@@ -144,7 +144,7 @@ async def afinal_state(
         async with _made_loop(call, latest) if run is None else run.loop() as loop:
             if run is None:
                 await _open(call, loop, latest)
-            await _run_to_the_end(call, loop, None if run is None else run.taken_over())
+            await _run_to_the_end(call, loop, run)
         if loop.lifecycle_events:
             await _emit_lifecycle(call, loop)
         latest.settle(loop.output)

@@ -15,7 +15,6 @@ from typing import Any
 
 from langgraph_engine import upstream
 from langgraph_engine.direct_run import run_live, run_quietly
-from langgraph_engine.execute import Stop
 from langgraph_engine.invocation import Invocation
 from langgraph_engine.listeners import announce
 from langgraph_engine.loop_sync import SyncLoop
@@ -92,13 +91,13 @@ def _open(call: Invocation, loop: SyncLoop) -> None:
     loop.begin_execution()
 
 
-def _run_to_the_end(call: Invocation, loop: SyncLoop, stop: Stop | None) -> None:
-    """Run supersteps till there is none left; ``stop`` is where the engine stopped already."""
+def _run_to_the_end(call: Invocation, loop: SyncLoop, begun: UnwatchedRun | None) -> None:
+    """Run supersteps till there is none left; ``begun`` is the run the loop took over."""
     waits = call.durability == "sync"
     while True:
         if loop.execution is not None:
-            run_ahead(loop, stop)
-            stop = None
+            run_ahead(loop, None if begun is None else begun.taken_over())
+            begun = None
         if not loop.tick():
             break
         if loop.live:
@@ -129,7 +128,7 @@ def final_state(
         with _made_loop(call, latest) if run is None else run.loop() as loop:
             if run is None:
                 _open(call, loop)
-            _run_to_the_end(call, loop, None if run is None else run.taken_over())
+            _run_to_the_end(call, loop, run)
         if loop.lifecycle_events:
             _emit_lifecycle(call, loop)
         latest.settle(loop.output)

@@ -84,7 +84,7 @@ class FacadeExecutor:
         self.host = host
         self.copy_context, self.config_type = host.copy_context, host.config_type
         self.set_config = host.config_variable.set
-        self.now = host.clock
+        self.clock = host.clock
         self.plans_ahead = "commit_and_plan" in engine.capabilities
         # A reducer may draw from where ids of saved checkpoints are drawn.
         self.draws_ahead = not asks
@@ -266,7 +266,7 @@ class FacadeExecution:
                     return self._stopped(STREAMED, self._taken())
             try:
                 if task.then is None:
-                    task.started = self._executor.now.time()
+                    task.started = self._executor.clock.time()
                     waits = self._call(task)
                 else:
                     receive, more = task.then

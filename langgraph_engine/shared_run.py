@@ -13,8 +13,8 @@ other, as the interpreter would have run them anyway. No more run at once than t
 If somebody takes output meanwhile, the calling thread only waits for it, and all is done by the pool's. Then it is the
 calling thread that stops the others once a task has failed, if it is still there: whoever leaves lets them all run.
 
-Where every node ended in a moment the last times, no thread of the pool is started at all, unless one of them doesn't
-(``stalls``) or whoever takes the output leaves.
+Where every node ended in a moment the last times, the calling thread runs them all, watched or not, and no thread of the
+pool is started unless it is stuck (``stalls``).
 """
 
 from __future__ import annotations
