@@ -125,7 +125,7 @@ class CffiRun:
             last = dict(written)
             if len(last) == len(written) and last.keys() >= {*names}:
                 # One value each replaces whatever was there: nothing the library would have to say.
-                return last[keys] if one else {name: last[name] for name in names}
+                return last[names[0]] if one else {name: last[name] for name in names}
 
         def again(outgoing: Outgoing, answers: list[Answer]) -> Any:
             own = None if written is None else outgoing.writes(written)
