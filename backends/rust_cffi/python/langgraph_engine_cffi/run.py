@@ -119,7 +119,7 @@ class CffiRun:
     def read(self, keys: str | Sequence[str], writes: Iterable[Write] | None = None) -> Any:
         """Read channels; with ``writes``, as if one task's writes had been committed."""
         one = isinstance(keys, str)
-        names = [keys] if one else [*keys]
+        names: list[Any] = [keys] if one else [*keys]
         written = None if writes is None else [*writes]
         if written and self._program.last_values.issuperset(names):
             last = dict(written)
