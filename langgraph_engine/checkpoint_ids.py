@@ -11,6 +11,7 @@ import itertools
 import random
 import sys
 import time
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from types import FunctionType, SimpleNamespace
 from typing import Any, Final
@@ -18,7 +19,7 @@ from typing import Any, Final
 from langgraph_engine import upstream
 from langgraph_engine.execute import Draws
 
-__all__ = ["ID_TAIL", "counts_versions", "draws", "saved_id", "ticks", "unsaved_id"]
+__all__ = ["ID_TAIL", "counts_versions", "draws", "saved_id", "ticks", "unsaved_id", "unsaved_ids"]
 
 _TICKS_BEFORE_1970: Final = 0x01B21DD213814000
 """From the epoch of UUIDs, 1582-10-15, in units of 100 ns; RFC 9562, section 5.1."""
@@ -30,27 +31,41 @@ ticks = itertools.count(time.time_ns() // 100 + _TICKS_BEFORE_1970)
 """What checkpoint ids of runs without a saver are made of: 100 ns since 1582, as in a UUID."""
 ID_TAIL = f"8000-{_own_bits(48):012x}"
 """What they end in."""
-_LOW: Final = tuple(f"{low:02x}-{ID_TAIL}" for low in range(1 << 8))
-"""How they go on from their last eight bits of time."""
-_present: tuple[int, str] = 0, ""
-"""The other bits of the time they are at, and how they begin then."""
 
 
-def unsaved_id() -> str:
-    """An id in the form of a checkpoint's, for one of a run that has no saver.
+@lru_cache(maxsize=8)
+def _ends(tail: str) -> tuple[str, ...]:
+    """How ids go on from their last eight bits of time."""
+    return tuple(f"{low:02x}-{tail}" for low in range(1 << 8))
 
-    They grow from call to call and are never given twice; nothing outlives the run to tell them from
-    those LangGraph would have drawn.
+
+def unsaved_ids(ticks: Iterator[int], tail: str) -> Callable[[], str]:
+    """Gives ids in the form of a checkpoint's, for checkpoints of runs that have no saver.
+
+    They grow from call to call, as the ticks do; nothing outlives the run to tell them from those LangGraph would have drawn.
+
+    Args:
+        ticks: Numbers of 100 ns since 1582, as in a UUID.
+        tail: What the ids end in.
     """
-    global _present
-    tick = next(ticks)
-    high = tick >> 8
-    known, text = _present
-    if high != known:
-        digits = f"{high:013x}"
-        text = f"{digits[:8]}-{digits[8:12]}-6{digits[12:]}"
-        _present = high, text  # in one go: other threads draw ids too
-    return text + _LOW[tick & 0xFF]
+    ends, present = _ends(tail), (0, "")
+
+    def unsaved_id() -> str:
+        nonlocal present
+        tick = next(ticks)
+        high = tick >> 8
+        known, text = present
+        if high != known:
+            digits = f"{high:013x}"
+            text = f"{digits[:8]}-{digits[8:12]}-6{digits[12:]}"
+            present = high, text  # in one go: other threads draw ids too
+        return text + ends[tick & 0xFF]
+
+    return unsaved_id
+
+
+unsaved_id = unsaved_ids(ticks, ID_TAIL)
+"""Gives an id in the form of a checkpoint's, for one of a run that has no saver. None is given twice."""
 
 
 def saved_id(step: int) -> str:

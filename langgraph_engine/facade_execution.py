@@ -16,7 +16,7 @@ from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
 from langgraph_engine import upstream
-from langgraph_engine.checkpoint_ids import unsaved_id
+from langgraph_engine.checkpoint_ids import unsaved_ids
 from langgraph_engine.execute import (
     AWAIT,
     CANCELLED_ITSELF,
@@ -85,6 +85,7 @@ class FacadeExecutor:
         self.copy_context, self.config_type = host.copy_context, host.config_type
         self.set_config = host.config_variable.set
         self.clock = host.clock
+        self.unsaved_id = unsaved_ids(host.ticks, host.id_tail)
         self.plans_ahead = "commit_and_plan" in engine.capabilities
         # A reducer may draw from where ids of saved checkpoints are drawn.
         self.draws_ahead = not asks
@@ -573,7 +574,8 @@ class FacadeExecution:
 
     def _next_id(self) -> str:
         """The id of the checkpoint after the superstep."""
-        return unsaved_id() if self._saver is None else self._executor.host.saved_id(self._step)
+        executor = self._executor
+        return executor.unsaved_id() if self._saver is None else executor.host.saved_id(self._step)
 
 
 def _follow(task: StepTask, branch: BranchCall, answer: Any) -> None:
