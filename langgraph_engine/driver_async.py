@@ -144,6 +144,8 @@ async def afinal_state(
         async with _made_loop(call, latest) if run is None else run.loop() as loop:
             if run is None:
                 await _open(call, loop, latest)
+            else:
+                run.raise_failure()
             await _run_to_the_end(call, loop, run)
         if loop.lifecycle_events:
             await _emit_lifecycle(call, loop)

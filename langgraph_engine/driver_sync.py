@@ -128,6 +128,8 @@ def final_state(
         with _made_loop(call, latest) if run is None else run.loop() as loop:
             if run is None:
                 _open(call, loop)
+            else:
+                run.raise_failure()
             _run_to_the_end(call, loop, run)
         if loop.lifecycle_events:
             _emit_lifecycle(call, loop)

@@ -198,11 +198,14 @@ class UnwatchedRun:
                 self._loop = loop
             return self._loop
 
-    def taken_over(self) -> Stop | None:
-        """What the loop has to go on with. Raises what was raised where it goes on."""
+    def raise_failure(self) -> None:
+        """Raise, in the loop, what was raised before there was one."""
         self.execution = None  # the loop has it
         if self.failed:
             raise self.failed.pop()
+
+    def taken_over(self) -> Stop | None:
+        """What the loop has to go on with."""
         stop, self.stopped = self.stopped, None
         return stop
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 import uuid
+from collections.abc import Callable
 from typing import Any, TypedDict
 
 import pytest
@@ -26,6 +27,13 @@ ENGINES = [info.name for info in langgraph_engine.engines() if info.name != "lan
 
 class _State(TypedDict):
     n: int
+
+
+def _same_as_on_stock(engine: str, program: Callable[[], Any]) -> None:
+    langgraph_engine.install("langgraph")
+    stock = program()
+    langgraph_engine.install(engine, unsupported="raise")
+    assert program() == stock
 
 
 @pytest.mark.parametrize("step", [-2, -1, 0, 1, 4711, 2**14 - 1, 2**14, 10**9])
@@ -135,10 +143,7 @@ def test_what_is_drawn_from_may_be_replaced(engine: str, monkeypatch: pytest.Mon
         found = [each.checkpoint for each in saver.list(config)]
         return [(each["id"], each["channel_versions"]) for each in found]
 
-    langgraph_engine.install("langgraph")
-    stock = saved()
-    langgraph_engine.install(engine, unsupported="raise")
-    assert saved() == stock
+    _same_as_on_stock(engine, saved)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -154,10 +159,7 @@ def test_a_commit_that_is_refused_draws_no_id(engine: str) -> None:
             graph.invoke({"n": 0}, {"configurable": {"thread_id": "1"}})
         return random.random()
 
-    langgraph_engine.install("langgraph")
-    stock = left()
-    langgraph_engine.install(engine, unsupported="raise")
-    assert left() == stock
+    _same_as_on_stock(engine, left)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -179,7 +181,4 @@ def test_versions_and_ids_are_drawn_as_on_stock(engine: str) -> None:
             random.random(),
         )
 
-    langgraph_engine.install("langgraph")
-    stock = drawn()
-    langgraph_engine.install(engine, unsupported="raise")
-    assert drawn() == stock
+    _same_as_on_stock(engine, drawn)

@@ -21,6 +21,7 @@ from langgraph.types import Command, Send
 
 import langgraph_engine
 from langgraph_engine.loop import Loop
+from langgraph_engine.unwatched_run import UnwatchedRun
 
 ENGINES = [info.name for info in langgraph_engine.engines() if info.name != "langgraph"]
 
@@ -235,6 +236,22 @@ def test_a_run_is_cancelled_before_it_has_a_loop(engine: str, loops: list[Loop])
         return asyncio.run(run())
 
     assert program() == ["closed"]
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_what_is_raised_as_a_run_ends_is_raised(
+    engine: str, monkeypatch: pytest.MonkeyPatch, is_async: bool
+) -> None:
+    ended = UnwatchedRun.ended
+
+    def interrupted(run: UnwatchedRun, latest: Any) -> bool:
+        ended(run, latest)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(UnwatchedRun, "ended", interrupted)
+    graph = _builder(_one).compile()
+    with pytest.raises(KeyboardInterrupt):
+        asyncio.run(graph.ainvoke({"seen": []})) if is_async else graph.invoke({"seen": []})
 
 
 @pytest.mark.parametrize("node", [_one, _looks, _waits, _does_not_wait])

@@ -59,8 +59,9 @@ pub(crate) struct Execution {
     control: Option<Value>,
     /// Says what versions are, if the run is saved.
     saver: Option<Value>,
-    /// Whether the place hears of every superstep, to save it.
+    /// Whether those are LangGraph's, which the saver needn't be asked for.
     counts_versions: bool,
+    /// Whether the place hears of every superstep, to save it.
     saves_each: bool,
     pub(crate) event_loop: Option<Value>,
     streamed: Option<Streamed>,
