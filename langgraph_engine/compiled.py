@@ -187,7 +187,8 @@ def graph_spec(graph: upstream.AnyPregel) -> GraphSpec:
 def _compile(graph: upstream.AnyPregel, engine: Engine) -> CompiledGraph:
     spec = graph_spec(graph)
     channels = {k: c for k, c in graph.channels.items() if isinstance(c, BaseChannel)}
-    plans = {name: NodePlan.of(name, node, channels) for name, node in graph.nodes.items()}
+    managed = {k: m for k, m in graph.channels.items() if k not in channels}
+    plans = {name: NodePlan.of(name, node, managed) for name, node in graph.nodes.items()}
     alone = {plan.input_key for plan in plans.values() if isinstance(plan.node.channels, str)}
     for plan in plans.values():
         # A node that reads one channel as such may hand its input on to one that wants a dict of it.
@@ -197,7 +198,7 @@ def _compile(graph: upstream.AnyPregel, engine: Engine) -> CompiledGraph:
     return CompiledGraph(
         program=program,
         channels=channels,
-        managed={k: m for k, m in graph.channels.items() if k not in channels},
+        managed=managed,
         plans=plans,
         lasting=frozenset(c.name for c in spec.channels if c.kind in _LASTING_KINDS),
         folding=tuple(c.name for c in spec.channels if c.kind == "binary_operator"),

@@ -153,12 +153,18 @@ def written(
     return writes
 
 
+Managed = Callable[[dict[str, Any], int, Any], dict[str, Any]]
+"""Gives what was read of channels together with what the graph manages, which follows from the number of the superstep
+and from ``Place.stop``."""
+
+
 class BranchCall(Protocol):
     """A conditional edge.
 
     Attributes:
         path: LangGraph's runnable of the user's function; ``func`` and ``afunc`` are looked up when called.
         select: The channels the function is given, or None for what the node returned.
+        managed: Adds to the dict that was read of them what the graph manages, if not None. See ``NodeCall``.
         mapper: Applied to what was read.
         merges: Whether what was read is merged into what the node returned, if both are dicts.
         known: Writes by answer, for answers that only say where to go. Grows.
@@ -166,6 +172,7 @@ class BranchCall(Protocol):
 
     path: Any
     select: Any
+    managed: Managed | None
     mapper: Callable[[Any], Any] | None
     merges: bool
     known: dict[str, list[tuple[str, Any]]]
@@ -183,7 +190,9 @@ class NodeCall:
         node: LangGraph's description of it. With a retry or a cache policy the node is the facade's to run.
         bound: LangGraph's runnable of the user's function, ``func`` and ``afunc`` being looked up when
             called; None for a node that hands on what it is given.
-        coerce: Applied to what the node's channels hold, if not None.
+        by_method: Whether it is any other runnable, whose ``invoke`` or ``ainvoke`` is called with the task's config.
+        managed: Adds to what the node's channels hold what the graph manages, if not None; comes before ``coerce``.
+        coerce: Applied to what the node's channels hold, if not None. Nothing is done to what a packet holds.
         keywords: Gives the function's keyword arguments for a live task, if it takes any.
         recurses: Whether a runnable the function returns is called in its place.
         hidden: Whether streams of updates leave the node out.
@@ -192,6 +201,8 @@ class NodeCall:
 
     node: Any
     bound: Any
+    by_method: bool
+    managed: Managed | None
     coerce: Callable[[Any], Any] | None
     keywords: Callable[[Any], dict[str, Any]] | None
     recurses: bool
@@ -326,7 +337,10 @@ class Execution(Protocol):
 
         Behavior:
             - A superstep whose only task is of a node with a call is run, then the next.
-            - A superstep of several tasks, of a packet or of another node is stopped before, with its plan.
+            - A task made of a packet is given what the packet holds.
+            - What the graph manages is added to what nodes and edges are given.
+            - Any other runnable is called with its config.
+            - A superstep of several tasks, of a packet with a timeout or of another node is stopped before, with its plan.
             - A superstep that may not be run is stopped before: the run's last, or a drain was asked for.
             - Writers write in their order, each given what the one before gave.
             - A node finds a config that isn't filled, and is filled from a live task when it is looked into.

@@ -343,23 +343,31 @@ class FacadeExecution:
             return None
         task = tasks[0]
         call = self._executor.calls.get(task.name)
-        if call is None or task.path[0] == PUSH:
+        if call is None:
+            return None
+        given: Any = task.input
+        is_sent = task.path[0] == PUSH
+        if is_sent and given.timeout is not None:
             return None
         if self._control is not None and self._control.drain_requested:
             return None
         if call.node.retry_policy or call.node.cache_policy:
             return None
-        given = task.input
-        if call.coerce is not None:
+        if is_sent:
+            given = given.arg
+        elif call.managed is not None or call.coerce is not None:
             try:
-                given = call.coerce(given)
+                if call.managed is not None:
+                    given = call.managed(given, self._step, self._place.stop)
+                if call.coerce is not None:
+                    given = call.coerce(given)
             except Exception as error:
                 self._executor.host.note_input_error(error, task.name, task.path)
                 raise
         started = StepTask(self._place, (self._step, self._checkpoint_id), task, given, call)
         if call.bound is None or self._chunks:  # after chunks were taken it is looked up anyway
             return started
-        found = self._function(call.bound)
+        found = self._method(call.bound) if call.by_method else self._function(call.bound)
         if found is None:
             return None
         started.function, started.awaited = found
@@ -367,14 +375,20 @@ class FacadeExecution:
 
     def _found(self, task: StepTask) -> bool:
         """Look up the function to call; False if the node isn't to be called as its description says."""
-        bound = task.call.bound
-        if bound is None:
+        call = task.call
+        if call.bound is None:
             return True
-        found = self._function(bound)
+        found = self._method(call.bound) if call.by_method else self._function(call.bound)
         if found is None:
             return False
         task.function, task.awaited = found
         return True
+
+    def _method(self, runnable: Any) -> tuple[Any, bool]:
+        """A runnable's own method, and whether what it gives is awaited."""
+        if self._event_loop is not None:
+            return runnable.ainvoke, True
+        return runnable.invoke, False
 
     def _function(self, runnable: Any) -> tuple[Any, bool] | None:
         """A runnable's function, and whether it is awaited; None if its own method is to be called."""
@@ -406,14 +420,16 @@ class FacadeExecution:
         function, call = task.function, task.call
         if function is None:
             return None
-        context = self._context(task)
-        if call.keywords is None:
+        if call.by_method:
+            config = task.full_config()
+            context = self._context(task)
+            result = context.run(function, task.value, config)
+        elif call.keywords is None:
+            context = self._context(task)
             result = context.run(function, task.value)
         else:
-            live = task.looked_at()
-            keywords = call.keywords(live)
-            # The config was looked at: it is the real one from here on.
-            context.run(self._executor.set_config, live.config)
+            keywords = call.keywords(task.looked_at())
+            context = self._context(task)
             result = context.run(function, task.value, **keywords)
         if task.awaited:
             waits = self._first_step(task, result, context)
@@ -507,6 +523,8 @@ class FacadeExecution:
         if branch.select is None:
             return task.value
         state = self._run.read(branch.select, task.written())
+        if branch.managed is not None:
+            state = branch.managed(state, self._step, self._place.stop)
         if branch.mapper is not None:
             state = branch.mapper(state)
         if branch.merges and isinstance(state, dict) and isinstance(task.value, dict):

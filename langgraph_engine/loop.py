@@ -43,7 +43,7 @@ from langgraph_engine.task_config import (
     call_task,
     error_handler_task,
     executable_task,
-    pulled_path_text,
+    planned_path_text,
 )
 
 if TYPE_CHECKING:
@@ -425,7 +425,8 @@ class Loop(StartingLoop):
         """A task of a superstep the engine runs, for code that looks at it."""
         basis = TaskBasis(self, (step, checkpoint_id))
         live = LiveTask(self, task, self.graph.plans[task.name], basis)
-        live.value, live.started = task.input, started
+        live.value = task.input.arg if task.path[0] == PUSH else task.input
+        live.started = started
         if not current:
             return live
         with _beginning:
@@ -456,7 +457,7 @@ class Loop(StartingLoop):
         if all(channel in upstream.CONTROL_WRITES for channel, _ in writes):
             writes = [*writes, (upstream.NO_WRITES, None)]
         self.pending_writes = [(task_id, channel, value) for channel, value in writes]
-        self.save_writes(task_id, pulled_path_text(path), self.savable(writes), alone=True)
+        self.save_writes(task_id, planned_path_text(path), self.savable(writes), alone=True)
 
     def committed(self, step: int, checkpoint_id: str, updated: set[str]) -> None:
         """A superstep the engine runs was committed: save the checkpoint after it."""

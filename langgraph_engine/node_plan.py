@@ -21,6 +21,7 @@ from langgraph.constants import TAG_HIDDEN
 
 from langgraph_engine import upstream
 from langgraph_engine.execute import NodeCall, WriteStep, written
+from langgraph_engine.managed_values import ManagedNumbers
 
 if TYPE_CHECKING:
     from langgraph_engine.live_task import LiveTask
@@ -62,6 +63,7 @@ class NodePlan:
         "_branches",
         "_distrust",
         "_extra",
+        "_numbers",
         "_plain",
         "_recurse",
         "_writers",
@@ -81,11 +83,13 @@ class NodePlan:
         name: str,
         node: upstream.PregelNode,
         managed: tuple[str, ...],
+        numbers: ManagedNumbers | None,
         writers: Sequence[_Steps | _Branch] | None,
     ) -> None:
         self.name = name
         self.node = node
         self.managed = managed
+        self._numbers = numbers
         self.quick_runs = 0
         self._distrust = _DISTRUST
         self.input_key = node.input_cache_key
@@ -121,23 +125,23 @@ class NodePlan:
         )
 
     @classmethod
-    def of(cls, name: str, node: upstream.PregelNode, channels: Mapping[str, Any]) -> NodePlan:
-        """Work out the plan of one node of a graph with these channels."""
-        managed = (
-            ()
-            if isinstance(node.channels, str)
-            else tuple(c for c in node.channels if c not in channels)
-        )
+    def of(cls, name: str, node: upstream.PregelNode, managed: Mapping[str, Any]) -> NodePlan:
+        """Work out the plan of one node of a graph with these managed values."""
+        names: tuple[str, ...] = ()
+        numbers = None
+        if not isinstance(node.channels, str):
+            names = tuple(c for c in node.channels if c in managed)
+            numbers = ManagedNumbers.of(names, managed, node.channels) if names else None
         writers: list[_Steps | _Branch] | None = []
         if node.bound is upstream.DEFAULT_BOUND and len(node.flat_writers) > 1:
             writers = None  # the first writer would be the "node" and run in a context
         for runnable in node.flat_writers:
-            writer = _writer(runnable)
+            writer = _writer(runnable, managed)
             if writer is None or writers is None:
                 writers = None
                 break
             writers.append(writer)
-        return cls(name, node, managed, writers)
+        return cls(name, node, names, numbers, writers)
 
     # -- how long it takes ----------------------------------------------------------------------
 
@@ -263,13 +267,15 @@ class NodePlan:
         """How an engine calls the node itself, if it is simple enough for that."""
         bound = self._bound
         runs = bound is not upstream.DEFAULT_BOUND
-        if not self.direct or self.managed or (runs and not self._plain):
+        if not self.direct or (self.managed and self._numbers is None):
             return None
-        if any(type(w) is _Branch and not w.plain for w in self._writers):
+        if any(type(w) is _Branch and not w.is_simple for w in self._writers):
             return None
         return NodeCall(
             node=self.node,
             bound=bound if runs else None,
+            by_method=runs and not self._plain,
+            managed=self._numbers,
             coerce=self.node.mapper,
             keywords=self._keywords if self._accepts or self._extra else None,
             recurses=self._recurse,
@@ -309,8 +315,13 @@ async def _awaiting(awaitable: Any) -> Any:
     return await awaitable
 
 
-def _writer(runnable: Any) -> _Steps | _Branch | None:
-    """Turn one of a node's writers into a plain call, or None if it is something else."""
+def _writer(runnable: Any, managed: Mapping[str, Any]) -> _Steps | _Branch | None:
+    """Turn one of a node's writers into a plain call, or None if it is something else.
+
+    Args:
+        runnable: The writer.
+        managed: The graph's managed values.
+    """
     if type(runnable) is upstream.ChannelWrite:
         return _Steps.of(runnable.writes)
     if type(runnable) is upstream.RunnableCallable:
@@ -320,7 +331,9 @@ def _writer(runnable: Any) -> _Steps | _Branch | None:
             and runnable.func == branch._route
             and runnable.kwargs.keys() == {"writer", "reader"}
         ):
-            return _branch_writer(branch, runnable.kwargs["writer"], runnable.kwargs["reader"])
+            return _branch_writer(
+                branch, runnable.kwargs["writer"], runnable.kwargs["reader"], managed
+            )
     return None
 
 
@@ -353,14 +366,16 @@ class _Steps:
         return value
 
 
-def _branch_writer(branch: Any, writer: Any, reader: Any) -> _Branch | None:
+def _branch_writer(
+    branch: Any, writer: Any, reader: Any, managed: Mapping[str, Any]
+) -> _Branch | None:
     if reader is None:
-        return _Branch(branch, writer, None, None)
+        return _Branch(branch, writer, None, None, {})
     if not isinstance(reader, functools.partial) or reader.func is not upstream.ChannelRead.do_read:
         return None
     if reader.args or not reader.keywords["fresh"]:
         return None
-    return _Branch(branch, writer, reader.keywords["select"], reader.keywords["mapper"])
+    return _Branch(branch, writer, reader.keywords["select"], reader.keywords["mapper"], managed)
 
 
 class _Branch:
@@ -371,29 +386,43 @@ class _Branch:
 
     __slots__ = (
         "_branch",
+        "_plain",
+        "_reads",
         "_writer",
+        "is_simple",
         "known",
+        "managed",
         "mapper",
         "merges",
         "path",
-        "plain",
         "select",
     )
 
-    def __init__(self, branch: Any, writer: Any, select: Any, mapper: Any) -> None:
+    def __init__(
+        self, branch: Any, writer: Any, reads: Any, mapper: Any, managed: Mapping[str, Any]
+    ) -> None:
         self._branch, self._writer = branch, writer
-        self.select, self.mapper = select, mapper
+        self._reads, self.mapper = reads, mapper
+        self.select, self.managed = reads, None
+        names = (
+            () if reads is None or isinstance(reads, str) else [n for n in reads if n in managed]
+        )
+        if names:
+            self.select = [name for name in reads if name not in managed]
+            self.managed = ManagedNumbers.of(names, managed, None)
         self.merges = branch.input_schema is None
         self.known: dict[str, list[tuple[str, Any]]] = {}
         path = self.path = branch.path
-        self.plain = type(path) is upstream.RunnableCallable and not (
+        self._plain = type(path) is upstream.RunnableCallable and not (
             path.func_accepts or path.kwargs or path.explode_args
         )
+        # An engine may ask it.
+        self.is_simple = self._plain and bool(self.managed or not names)
 
     def write(self, value: Any, task: LiveTask) -> Any:
         asked = self._question(value, task)
         path: Any = self.path
-        func = path.func if self.plain and "invoke" not in path.__dict__ else None
+        func = path.func if self._plain and "invoke" not in path.__dict__ else None
         if func is None:
             answer = path.invoke(asked, task.full_config())
         else:
@@ -407,7 +436,7 @@ class _Branch:
     async def awrite(self, value: Any, task: LiveTask) -> Any:
         asked = self._question(value, task)
         path: Any = self.path
-        afunc = path.afunc if self.plain and "ainvoke" not in path.__dict__ else None
+        afunc = path.afunc if self._plain and "ainvoke" not in path.__dict__ else None
         if afunc is None:
             answer = await path.ainvoke(asked, task.full_config())
         else:
@@ -421,9 +450,9 @@ class _Branch:
         return self._finish(value, answer, task)
 
     def _question(self, value: Any, task: LiveTask) -> Any:
-        if self.select is None:
+        if self._reads is None:
             return value
-        state = task.read(self.select, True)
+        state = task.read(self._reads, True)
         if self.mapper is not None:
             state = self.mapper(state)
         if self.merges and isinstance(state, dict) and isinstance(value, dict):

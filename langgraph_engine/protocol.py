@@ -143,7 +143,8 @@ class GraphSpec:
         trigger_to_nodes: Channel name to the nodes it may trigger. Empty: every node is
             considered in every superstep.
         missing: The object that stands for "no value" wherever values pass.
-        send_type: The class of the packets in the ``tasks`` channel; a packet has ``.node``.
+        send_type: The class of the packets in the ``tasks`` channel; a packet has ``.node``; for engines that
+            run supersteps also ``.arg`` and ``.timeout``.
     """
 
     channels: tuple[ChannelSpec, ...]

@@ -42,7 +42,7 @@ __all__ = [
     "first_attempt_config",
     "note_input_error",
     "path_text",
-    "pulled_path_text",
+    "planned_path_text",
     "task_configurable",
     "task_reader",
 ]
@@ -338,8 +338,8 @@ def path_text(path: Any) -> str:
     return f"{path:010d}" if isinstance(path, int) else str(path)
 
 
-pulled_path_text = lru_cache(maxsize=4096)(path_text)
-"""``path_text`` for tasks of a node that was triggered: a node has one such path."""
+planned_path_text = lru_cache(maxsize=4096)(path_text)
+"""``path_text`` for tasks an engine planned: a node has one such path, and the first packet always the same."""
 
 
 def _cache_key(

@@ -15,12 +15,13 @@ use crate::run::{Run, drop_all};
 use crate::step_task::{Inside, StepTask};
 use crate::types;
 use lge_core::batch::Batch;
+use lge_core::channels::Shown;
 use lge_core::names::{ChannelId, Id as _, NodeId};
-use lge_core::plan::{Origin, Plan, Superstep};
+use lge_core::plan::{Origin, Plan, Superstep, Task, TaskInput};
 use lge_core::program::Target;
-use lge_core::run::NodeRef;
+use lge_core::run::{ChannelRef, NodeRef};
 use lge_core::task_id::TaskId;
-use lge_core::task_path::PathKey;
+use lge_core::task_path::{PUSH, PathKey};
 use lge_core::versions::Version;
 use pyo3::PyTraverseError;
 use pyo3::exceptions::{PyException, PyRuntimeError};
@@ -54,6 +55,8 @@ pub(crate) struct Execution {
     pub(crate) run: Py<Run>,
     pub(crate) place: Value,
     stop: i64,
+    /// The same number, as the place has it.
+    pub(crate) stop_object: Value,
     namespace: String,
     outputs: FxHashSet<ChannelId>,
     control: Option<Value>,
@@ -81,6 +84,9 @@ enum UnderWay {
 /// A task that was planned: its recipe, its input, and the function to call.
 struct Departure {
     node: NodeId,
+    origin: Origin,
+    /// The packet the input is in.
+    packet: Option<Value>,
     id: TaskId,
     namespace: String,
     recipe: Arc<Recipe>,
@@ -159,7 +165,10 @@ impl Execution {
             && let Some((_, under_way)) = &*under_way
         {
             let (value, function) = match under_way {
-                UnderWay::Planned(departure) => (&departure.value, &departure.function),
+                UnderWay::Planned(departure) => {
+                    visit.call(&departure.packet)?;
+                    (&departure.value, &departure.function)
+                }
                 UnderWay::Flight(flight) => {
                     visit.call(&flight.task)?;
                     (&flight.value, &flight.function)
@@ -197,11 +206,13 @@ impl Execution {
             }
             None => None,
         };
+        let stop = place.getattr(intern!(py, "stop"))?;
         Ok(Execution {
             executor: executor.clone().unbind(),
             run,
             streamed,
-            stop: last_step(&place.getattr(intern!(py, "stop"))?)?,
+            stop: last_step(&stop)?,
+            stop_object: stop.unbind(),
             namespace: place.getattr(intern!(py, "namespace"))?.extract()?,
             outputs,
             control: optional(intern!(py, "control"))?,
@@ -366,7 +377,9 @@ impl Execution {
 
     /// Tells the place what a task wrote that ended.
     fn tell_written(&self, py: Python<'_>, task: &StepTask) -> PyResult<()> {
-        let path = &self.program().nodes[task.node.index()].path;
+        let (path, _) = self
+            .program()
+            .path_and_triggers(py, task.node, task.origin)?;
         let args = (task.id.as_str(), path, task.pairs(py)?);
         self.place.call_method1(py, intern!(py, "wrote"), args)?;
         Ok(())
@@ -438,18 +451,18 @@ impl Execution {
         };
         let plan = run.plan_tasks(py, superstep, at.updated.as_deref())?;
         let recipe = match &*plan.tasks {
-            [task] if plan.ignored.is_empty() && task.origin == Origin::Pull => {
+            [task] if plan.ignored.is_empty() && !has_timeout(py, task)? => {
                 self.executor.get().recipe(task.node)
             }
             _ => None,
         };
-        let Some(recipe) = recipe.filter(|_| !plan.tasks.is_empty()) else {
+        let Some(recipe) = recipe else {
             return Ok(Err(run.plan_object(py, plan)?));
         };
         let Some(function) = self.may_call(py, &recipe)? else {
             return Ok(Err(run.plan_object(py, plan)?));
         };
-        self.prepare(py, plan, recipe, function).map(Ok)
+        self.prepare(py, at.step, plan, recipe, function).map(Ok)
     }
 
     /// Whether the run goes on, and the node is still to be called as its recipe says.
@@ -477,6 +490,14 @@ impl Execution {
         let Some(bound) = &recipe.bound else {
             return Ok(Some(None));
         };
+        if recipe.by_method {
+            let method = if self.is_async() {
+                bound.getattr(py, intern!(py, "ainvoke"))?
+            } else {
+                bound.getattr(py, intern!(py, "invoke"))?
+            };
+            return Ok(Some(Some((method, self.is_async()))));
+        }
         let function = self.function(bound.bind(py))?;
         Ok(function.map(|(function, awaited)| Some((function.unbind(), awaited))))
     }
@@ -484,33 +505,65 @@ impl Execution {
     fn prepare(
         &self,
         py: Python<'_>,
+        step: i64,
         mut plan: Plan<Value>,
         recipe: Arc<Recipe>,
         function: Option<Function>,
     ) -> PyResult<Departure> {
-        let program = self.program();
         let task = plan.tasks.pop().expect("a simple superstep has one task");
-        let mut value = program.input_object(py, task.input)?;
-        if let Some(coerce) = &recipe.coerce {
-            value = coerce.bind(py).call1((value,)).inspect_err(|error| {
-                if error.is_instance_of::<PyException>(py) {
-                    let objects = &program.nodes[task.node.index()];
-                    let args = (error.value(py), &objects.name, &objects.path);
-                    let note = self.executor.get().host.note_input_error.bind(py);
-                    if let Err(failed) = note.call1(args) {
-                        failed.write_unraisable(py, None);
-                    }
-                }
-            })?;
-        }
+        let input = self.program().input_object(py, task.input)?;
+        let (value, packet) = match task.origin {
+            Origin::Packet(_) => (input.getattr(intern!(py, "arg"))?, Some(input.unbind())),
+            Origin::Pull => {
+                let value = self
+                    .coerced(py, step, input, &recipe)
+                    .inspect_err(|error| {
+                        self.note_input_error(py, task.node, error);
+                    })?;
+                (value, None)
+            }
+        };
         Ok(Departure {
             node: task.node,
+            origin: task.origin,
+            packet,
             id: task.id,
             namespace: task.namespace,
             recipe,
             value: value.unbind(),
             function,
         })
+    }
+
+    /// What a node is given of what was read for it.
+    fn coerced<'py>(
+        &self,
+        py: Python<'py>,
+        step: i64,
+        read: Bound<'py, PyAny>,
+        recipe: &Recipe,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let mut value = read;
+        if let Some(managed) = &recipe.managed {
+            value = managed.bind(py).call1((value, step, &self.stop_object))?;
+        }
+        if let Some(coerce) = &recipe.coerce {
+            value = coerce.bind(py).call1((value,))?;
+        }
+        Ok(value)
+    }
+
+    /// Says of what was raised for a node's input whose it was to be.
+    fn note_input_error(&self, py: Python<'_>, node: NodeId, error: &PyErr) {
+        if !error.is_instance_of::<PyException>(py) {
+            return;
+        }
+        let objects = &self.program().nodes[node.index()];
+        let args = (error.value(py), &objects.name, &objects.path);
+        let note = self.executor.get().host.note_input_error.bind(py);
+        if let Err(failed) = note.call1(args) {
+            failed.write_unraisable(py, None);
+        }
     }
 
     fn take_off(&self, py: Python<'_>, at: &Position, departure: Departure) -> PyResult<Flight> {
@@ -520,6 +573,7 @@ impl Execution {
             executor: self.executor.clone_ref(py),
             place: self.place.clone_ref(py),
             node: departure.node,
+            origin: departure.origin,
             id: departure.id,
             namespace: departure.namespace,
             step: at.step,
@@ -527,7 +581,7 @@ impl Execution {
             started: clock.call_method0(intern!(py, "time"))?.extract()?,
             over: AtomicBool::new(false),
             inside: Mutex::new(Inside {
-                value: Some(value.clone_ref(py)),
+                input: Some(departure.packet.unwrap_or_else(|| value.clone_ref(py))),
                 writes: Vec::new(),
                 live: None,
             }),
@@ -548,8 +602,16 @@ impl Execution {
     fn commit(&self, py: Python<'_>, task: &StepTask, at: &mut Position) -> PyResult<bool> {
         let program = self.program();
         let mut batch = Batch::new(&program.core);
-        batch.task(PathKey::Pull(task.node), NodeRef::Known(task.node));
-        batch.own_triggers();
+        match task.origin {
+            Origin::Pull => {
+                batch.task(PathKey::Pull(task.node), NodeRef::Known(task.node));
+                batch.own_triggers();
+            }
+            Origin::Packet(index) => {
+                batch.task(PathKey::Push(index as u64), NodeRef::Known(task.node));
+                batch.trigger(ChannelRef::Named(PUSH));
+            }
+        }
         match task.made(py) {
             Some(live) => {
                 let writes = live.bind(py).getattr(intern!(py, "writes"))?;
@@ -576,8 +638,9 @@ impl Execution {
         let committed = self.run.get().commit_batch(py, batch, version)?;
         task.over.store(true, Ordering::Relaxed);
         for (_, channel) in &committed.unknown {
-            let objects = &program.nodes[task.node.index()];
-            let args = (&objects.name, &objects.path, channel);
+            let (path, _) = program.path_and_triggers(py, task.node, task.origin)?;
+            let name = &program.nodes[task.node.index()].name;
+            let args = (name, path, channel);
             self.place
                 .call_method1(py, intern!(py, "wrote_nowhere"), args)?;
         }
@@ -625,6 +688,17 @@ impl Execution {
         let tick = ticks.next().transpose()?;
         let tick: u64 = tick.ok_or_else(ids_used_up)?.extract()?;
         Ok(uuid_text(tick, host.id_tail))
+    }
+}
+
+/// Whether a task is of a packet that says how long it may take.
+fn has_timeout(py: Python<'_>, task: &Task<Value>) -> PyResult<bool> {
+    match (task.origin, &task.input) {
+        (Origin::Packet(_), TaskInput::One(Shown::Value(packet))) => {
+            Ok(!packet.bind(py).getattr(intern!(py, "timeout"))?.is_none())
+        }
+        (Origin::Packet(_), _) => Ok(true),
+        (Origin::Pull, _) => Ok(false),
     }
 }
 

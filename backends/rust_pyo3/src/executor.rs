@@ -46,6 +46,9 @@ pub(crate) struct Recipe {
     /// LangGraph's description: the policies are asked for each time.
     pub(crate) node: Py<PyAny>,
     pub(crate) bound: Option<Py<PyAny>>,
+    /// Whether it is called by its method, with the config.
+    pub(crate) by_method: bool,
+    pub(crate) managed: Option<Py<PyAny>>,
     pub(crate) coerce: Option<Py<PyAny>>,
     pub(crate) keywords: Option<Py<PyAny>>,
     pub(crate) recurses: bool,
@@ -83,6 +86,7 @@ pub(crate) struct Branch {
     pub(crate) object: Py<PyAny>,
     pub(crate) path: Py<PyAny>,
     pub(crate) select: Option<Select>,
+    pub(crate) managed: Option<Py<PyAny>>,
     pub(crate) mapper: Option<Py<PyAny>>,
     pub(crate) merges: bool,
     pub(crate) known: Py<PyDict>,
@@ -203,6 +207,8 @@ impl Recipe {
         Ok(Some(Recipe {
             node: call.getattr("node")?.unbind(),
             bound: optional(call.getattr("bound")?),
+            by_method: call.getattr("by_method")?.is_truthy()?,
+            managed: optional(call.getattr("managed")?),
             coerce: optional(call.getattr("coerce")?),
             keywords: optional(call.getattr("keywords")?),
             recurses: call.getattr("recurses")?.is_truthy()?,
@@ -212,7 +218,7 @@ impl Recipe {
     }
 
     fn objects(&self) -> impl Iterator<Item = &Py<PyAny>> {
-        let own = [&self.bound, &self.coerce, &self.keywords];
+        let own = [&self.bound, &self.managed, &self.coerce, &self.keywords];
         let written = self.writers.iter().flat_map(Writer::objects);
         std::iter::once(&self.node)
             .chain(own.into_iter().flatten())
@@ -231,6 +237,7 @@ impl Writer {
             Writer::Branch(branch) => Box::new(
                 [&branch.object, &branch.path]
                     .into_iter()
+                    .chain(&branch.managed)
                     .chain(&branch.mapper),
             ),
         }
@@ -311,6 +318,7 @@ impl Branch {
             object: branch.clone().unbind(),
             path: branch.getattr("path")?.unbind(),
             select,
+            managed: optional(branch.getattr("managed")?),
             mapper: optional(branch.getattr("mapper")?),
             merges: branch.getattr("merges")?.is_truthy()?,
             known: branch.getattr("known")?.cast_into::<PyDict>()?.unbind(),

@@ -67,6 +67,13 @@ pub(crate) enum Called<'py> {
     Wait(Kind, Value),
 }
 
+/// What a node is called with beside its input.
+enum Extra<'py> {
+    Nothing,
+    Config(Bound<'py, PyAny>),
+    Keywords(Bound<'py, PyDict>),
+}
+
 impl Execution {
     /// A runnable's function, and whether it is awaited; `None` if the runnable's own method is to be called.
     pub(crate) fn function<'py>(
@@ -102,8 +109,9 @@ impl Execution {
                         flight.stage = Stage::Write(0);
                         continue;
                     };
+                    let extra = self.extra_arguments(py, flight)?;
                     let context = self.context(py, flight)?;
-                    match self.call_node(py, flight, function, &context)? {
+                    match self.call_node(py, flight, function, extra, &context)? {
                         Called::Value(value) => {
                             let flow = self.returned(py, flight, value, &context)?;
                             if let Flow::Wait(..) = flow {
@@ -189,25 +197,36 @@ impl Execution {
         Ok(context)
     }
 
+    /// What a node is called with beside its input. If it looks at its config, that is made here.
+    fn extra_arguments<'py>(&self, py: Python<'py>, flight: &Flight) -> PyResult<Extra<'py>> {
+        let task = flight.task.get();
+        if flight.recipe.by_method {
+            return Ok(Extra::Config(task.full_config(py)?));
+        }
+        match &flight.recipe.keywords {
+            None => Ok(Extra::Nothing),
+            Some(keywords) => {
+                let keywords = keywords.bind(py).call1((task.live(py)?,))?;
+                Ok(Extra::Keywords(keywords.cast_into::<PyDict>()?))
+            }
+        }
+    }
+
     fn call_node<'py>(
         &self,
         py: Python<'py>,
         flight: &mut Flight,
         (function, awaited): Function,
+        extra: Extra<'py>,
         context: &Bound<'py, PyAny>,
     ) -> PyResult<Called<'py>> {
         let run = intern!(py, "run");
         let value = flight.value.bind(py);
-        let result = match &flight.recipe.keywords {
-            None => context.call_method1(run, (function, value))?,
-            Some(keywords) => {
-                let live = flight.task.get().live(py)?;
-                let keywords = keywords.bind(py).call1((&live,))?;
-                // The config was looked at: it is the real one from here on.
-                let host = &self.executor.get().host;
-                let config = live.getattr(intern!(py, "config"))?;
-                context.call_method1(run, (&host.set_config, config))?;
-                context.call_method(run, (function, value), Some(keywords.cast::<PyDict>()?))?
+        let result = match extra {
+            Extra::Nothing => context.call_method1(run, (function, value))?,
+            Extra::Config(config) => context.call_method1(run, (function, value, config))?,
+            Extra::Keywords(keywords) => {
+                context.call_method(run, (function, value), Some(&keywords))?
             }
         };
         if awaited {

@@ -13,7 +13,7 @@ use lge_core::channels::Shown;
 use lge_core::commit::{Committed, Retired};
 use lge_core::dialogue::{Answer, Dialogue, Request, Step};
 use lge_core::error::{Error, ErrorKind};
-use lge_core::names::{ChannelId, Id as _};
+use lge_core::names::{ChannelId, Id as _, NodeId};
 use lge_core::plan::{Ignored, Origin, Plan, Superstep, TaskInput};
 use lge_core::read::Reading;
 use lge_core::run::CHECKPOINT_FORMAT;
@@ -530,24 +530,34 @@ impl Program {
         Ok(found)
     }
 
-    fn task(&self, py: Python<'_>, task: lge_core::plan::Task<Value>) -> PyResult<Task> {
-        let node = &self.nodes[task.node.index()];
-        let input = self.input_object(py, task.input)?;
-        let (path, triggers) = match task.origin {
-            Origin::Pull => (node.path.clone_ref(py), node.triggers.clone_ref(py)),
+    /// The path of a task of that node and origin, and what triggered it.
+    pub(crate) fn path_and_triggers(
+        &self,
+        py: Python<'_>,
+        node: NodeId,
+        origin: Origin,
+    ) -> PyResult<(Py<PyTuple>, Py<PyTuple>)> {
+        let node = &self.nodes[node.index()];
+        match origin {
+            Origin::Pull => Ok((node.path.clone_ref(py), node.triggers.clone_ref(py))),
             Origin::Packet(index) => {
                 let index = index.into_pyobject(py)?;
                 let nested = PyBool::new(py, false).to_owned();
                 let parts = [self.push.bind(py).as_any(), index.as_any(), nested.as_any()];
-                (
+                Ok((
                     PyTuple::new(py, parts)?.unbind(),
                     self.push_triggers.clone_ref(py),
-                )
+                ))
             }
-        };
+        }
+    }
+
+    fn task(&self, py: Python<'_>, task: lge_core::plan::Task<Value>) -> PyResult<Task> {
+        let input = self.input_object(py, task.input)?;
+        let (path, triggers) = self.path_and_triggers(py, task.node, task.origin)?;
         Ok(Task {
             id: PyString::new(py, task.id.as_str()).unbind(),
-            name: node.name.clone_ref(py),
+            name: self.nodes[task.node.index()].name.clone_ref(py),
             path,
             triggers,
             namespace: PyString::new(py, &task.namespace).unbind(),

@@ -4,6 +4,7 @@ use crate::executor::Executor;
 use crate::program::Program;
 use crate::task::Task;
 use lge_core::names::{Id as _, NodeId};
+use lge_core::plan::Origin;
 use lge_core::program::Target;
 use lge_core::task_id::TaskId;
 use pyo3::PyTraverseError;
@@ -23,6 +24,7 @@ pub(crate) struct StepTask {
     pub(crate) executor: Py<Executor>,
     pub(crate) place: Py<PyAny>,
     pub(crate) node: NodeId,
+    pub(crate) origin: Origin,
     pub(crate) id: TaskId,
     pub(crate) namespace: String,
     pub(crate) step: i64,
@@ -35,8 +37,8 @@ pub(crate) struct StepTask {
 
 /// What changes while a task runs.
 pub(crate) struct Inside {
-    /// The node's input.
-    pub(crate) value: Option<Py<PyAny>>,
+    /// The node's input, or the packet it is in.
+    pub(crate) input: Option<Py<PyAny>>,
     /// What it wrote, as long as there is no live task, whose writes count then.
     pub(crate) writes: Vec<Written>,
     pub(crate) live: Option<Py<PyAny>>,
@@ -60,7 +62,7 @@ impl StepTask {
         visit.call(&self.executor)?;
         visit.call(&self.place)?;
         if let Ok(inside) = self.inside.try_lock() {
-            visit.call(&inside.value)?;
+            visit.call(&inside.input)?;
             visit.call(&inside.live)?;
             for (_, _, value) in &inside.writes {
                 visit.call(value)?;
@@ -72,7 +74,7 @@ impl StepTask {
     fn __clear__(&self) {
         let mut inside = self.inside();
         let dropped = (
-            inside.value.take(),
+            inside.input.take(),
             inside.live.take(),
             std::mem::take(&mut inside.writes),
         );
@@ -98,19 +100,19 @@ impl StepTask {
         }
         let executor = self.executor.get();
         let program: &Program = executor.program.get();
-        let objects = &program.nodes[self.node.index()];
-        let value = self
+        let input = self
             .inside()
-            .value
+            .input
             .as_ref()
-            .map(|value| value.clone_ref(py));
+            .map(|input| input.clone_ref(py));
+        let (path, triggers) = program.path_and_triggers(py, self.node, self.origin)?;
         let task = Task {
             id: PyString::new(py, self.id.as_str()).unbind(),
-            name: objects.name.clone_ref(py),
-            path: objects.path.clone_ref(py),
-            triggers: objects.triggers.clone_ref(py),
+            name: program.nodes[self.node.index()].name.clone_ref(py),
+            path,
+            triggers,
             namespace: PyString::new(py, &self.namespace).unbind(),
-            input: Mutex::new(value),
+            input: Mutex::new(input),
         };
         let current = PyDict::new(py);
         current.set_item(intern!(py, "current"), !self.over.load(Ordering::Relaxed))?;

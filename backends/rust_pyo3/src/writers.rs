@@ -144,6 +144,10 @@ impl Execution {
         };
         let writes = self.writes_so_far(py, flight.task.get())?;
         let mut state = self.run.get().select(py, select, Some(writes))?;
+        if let Some(managed) = &branch.managed {
+            let args = (state, flight.task.get().step, &self.stop_object);
+            state = managed.bind(py).call1(args)?;
+        }
         if let Some(mapper) = &branch.mapper {
             state = mapper.bind(py).call1((state,))?;
         }

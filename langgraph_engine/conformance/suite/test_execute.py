@@ -25,6 +25,7 @@ from langgraph_engine.conformance.suite.test_protocol import (
 from langgraph_engine.execute import Draws, Execution, Host, NodeCall, Stop, Streamed, WriteStep
 from langgraph_engine.protocol import (
     PULL,
+    PUSH,
     ChannelSpec,
     CommitRejected,
     Engine,
@@ -52,9 +53,10 @@ class Live:
     def __init__(self, task: Task) -> None:
         self.task = task
         self.writes: list[tuple[str, Any]] = []
+        self.config = {"of": task.name}
 
     def full_config(self) -> Any:
-        return {"of": self.task.name}
+        return self.config
 
 
 class Function:
@@ -62,6 +64,17 @@ class Function:
 
     def __init__(self, func: Any = None, afunc: Any = None) -> None:
         self.func, self.afunc = func, afunc
+
+
+class Runnable:
+    """Any other runnable."""
+
+    def invoke(self, value: int, config: Any) -> Any:
+        assert CONFIG.get() is config
+        return value, config
+
+    async def ainvoke(self, value: int, config: Any) -> Any:
+        return "awaited", *self.invoke(value, config)
 
 
 class Node:
@@ -115,7 +128,7 @@ class Place:
         self.shown.append((mode, chunk))
 
     def wrote_nowhere(self, name: str, path: tuple[Any, ...], channel: str) -> None:
-        assert path[1] == name
+        assert path in ((PULL, name), (PUSH, 0, False))
         self.nowhere.append((name, channel))
 
     def wrote(self, task_id: str, path: tuple[Any, ...], writes: list[tuple[str, Any]]) -> None:
@@ -186,6 +199,8 @@ def call(func: Any, *writers: Any, afunc: Any = None, hidden: bool = False) -> N
     return NodeCall(
         node=Node(),
         bound=Function(func, afunc),
+        by_method=False,
+        managed=None,
         coerce=None,
         keywords=None,
         recurses=False,
@@ -253,7 +268,7 @@ def test_simple_supersteps_are_run_one_after_the_other(engine: Engine) -> None:
 
 
 @pytest.mark.behavior(
-    "go: A superstep of several tasks, of a packet or of another node is stopped before, with its plan."
+    "go: A superstep of several tasks, of a packet with a timeout or of another node is stopped before, with its plan."
 )
 def test_other_supersteps_are_left_to_the_host(engine: Engine) -> None:
     run, execution = begun(engine, Place(), {"a": BOTH["a"]})
@@ -264,11 +279,92 @@ def test_other_supersteps_are_left_to_the_host(engine: Engine) -> None:
     run, execution = begun(engine, Place(), BOTH, NodeSpec("c", ("y",), "y"))
     assert names(go(execution)) == ["b", "c"]
 
-    packets = {"a": call(lambda _: [Packet("b", 7)], (to("__pregel_tasks"),))}
-    run, execution = begun(engine, Place(), packets)
+    for sent in ([Packet("b", 7, timeout=1)], [Packet("b", 7), Packet("a", 7)]):
+        packets = {**BOTH, "a": sends(sent)}
+        run, execution = begun(engine, Place(), packets)
+        stop = go(execution)
+        assert names(stop) == [packet.node for packet in sent]
+        assert stop.detail.tasks[0].input == sent[0]
+
+
+def sends(packets: list[Packet]) -> NodeCall:
+    return call(lambda _: packets, (to("__pregel_tasks"),))
+
+
+@pytest.mark.behavior("go: A task made of a packet is given what the packet holds.")
+def test_a_packet_is_run(engine: Engine) -> None:
+    place = Place()
+    place.saver, place.saves_each = Saver(), True
+    packet = Packet("b", 7)
+    sent_to = dataclasses.replace(
+        call(lambda given: CONFIG.get().look() and given, (to("z"), to("nowhere"))),
+        coerce=_refuses,  # which is for what channels hold
+        managed=_refuses,
+    )
+    run, execution = begun(engine, place, {"a": sends([packet]), "b": sent_to}, version=1)
+    stopped, other = begun(engine, Place(), {"a": sends([packet])})
+    at = go(other)
+    (planned,) = stopped.plan(at.step, at.checkpoint_id, "", at.updated).tasks
     stop = go(execution)
-    assert names(stop) == ["b"]
-    assert stop.detail.tasks[0].input == Packet("b", 7)
+    assert (stop.kind, stop.step, stop.detail.tasks) == (execute.PLANNED, 3, [])
+    assert run.read(("x", "y", "z")) == {"x": 1, "z": 7}
+    (live,) = place.live
+    assert live.task.input is packet
+    assert (live.task.path, live.task.triggers) == (planned.path, planned.triggers)
+    assert live.task.path == (PUSH, 0, False)
+    assert place.told[2][:3] == live.task.path
+    assert place.nowhere == [("b", "nowhere")]
+    assert run.read("__pregel_tasks") is None
+
+
+@pytest.mark.behavior("go: What the graph manages is added to what nodes and edges are given.")
+def test_managed_values_are_added(engine: Engine) -> None:
+    def numbers(read: dict[str, Any], step: int, stop: int) -> dict[str, Any]:
+        return {**read, "numbers": (step, stop)}
+
+    class Edge:
+        path = Function(lambda state: str(state["numbers"]))
+        select = ("y",)
+        managed = staticmethod(numbers)
+        mapper = None
+        merges = False
+        known: dict[str, list[tuple[str, Any]]] = {}  # noqa: RUF012 - as in the protocol
+
+        def answered(self, value: Any, answer: Any) -> tuple[Any, list[tuple[str, Any]]]:
+            return value, [("z", answer)]
+
+    given = dataclasses.replace(
+        call(lambda state: state, (to("y"),), Edge()),
+        managed=numbers,
+        coerce=lambda state: [*state.items()],
+    )
+    place = Place(stop=7)
+    run, execution = begun(engine, place, {**BOTH, "c": given}, NodeSpec("c", ("z",), ("z",)))
+    go(execution)
+    assert run.read(("y", "z")) == {"y": [("z", 3), ("numbers", (3, 7))], "z": "(3, 7)"}
+
+
+@pytest.mark.behavior("go: Any other runnable is called with its config.")
+def test_a_runnable_is_called_with_its_config(engine: Engine) -> None:
+    by_method = dataclasses.replace(call(None, (to("y"),)), bound=Runnable(), by_method=True)
+    run, execution = begun(engine, Place(), {"a": by_method})
+    go(execution)
+    assert run.read("y") == (1, {"of": "a"})
+
+    async def main() -> Any:
+        place = Place()
+        place.event_loop = asyncio.get_running_loop()
+        run, execution = begun(engine, place, {"a": by_method})
+        stop = go(execution)
+        assert stop.kind == execute.AWAIT
+        awaitable, context, _ = stop.detail
+        stop = execution.resume(await asyncio.create_task(awaitable, context=context))
+        if stop.kind == execute.TURN:
+            await asyncio.sleep(0)
+            execution.resume(None)
+        return run.read("y")
+
+    assert asyncio.run(main()) == ("awaited", 1, {"of": "a"})
 
 
 @pytest.mark.behavior(
@@ -296,6 +392,7 @@ def test_writers_write_in_their_order(engine: Engine) -> None:
     class Edge:
         path = Function(lambda state: str(state["sum"]))
         select = ("sum", "x")
+        managed = None
         mapper = None
         merges = True
         known: dict[str, list[tuple[str, Any]]] = {}  # noqa: RUF012 - as in the protocol

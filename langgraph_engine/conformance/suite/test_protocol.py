@@ -45,6 +45,7 @@ class Packet:
 
     node: str
     arg: Any
+    timeout: Any = None
 
 
 class Opaque:
