@@ -17,6 +17,8 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.config import get_config
 from langgraph.func import task
 from langgraph.graph import END, START, StateGraph
+from langgraph.managed import IsLastStep, RemainingSteps
+from langgraph.managed.base import ManagedValue
 from langgraph.runtime import RunControl, Runtime
 from langgraph.types import Command, Interrupt, Overwrite, RetryPolicy, Send, interrupt
 
@@ -320,7 +322,231 @@ def _goes_on_for_ever(log: Log) -> Any:
     return _loop(node, times=1_000)
 
 
+class Managed(State, total=False):
+    left: RemainingSteps
+    last: IsLastStep
+
+
+def _managed_values(log: Log) -> Any:
+    def node(state: Managed) -> Any:
+        log.append([*state.items()])
+        state["left"] = -1  # which is the node's own
+        return _step(state)
+
+    def router(state: Managed) -> str:
+        log.append([*state.items()])
+        return "node" if state["left"] > 7 else END
+
+    builder = StateGraph(Managed)
+    builder.add_node("node", node)
+    builder.add_edge(START, "node")
+    builder.add_conditional_edges("node", router, ["node", END])
+    return builder.compile()
+
+
+class Third(ManagedValue[Any]):
+    """One that looks at more than LangGraph's own do."""
+
+    @staticmethod
+    def get(scratchpad: Any) -> Any:
+        return scratchpad.step, scratchpad.interrupt_counter()
+
+
+class WithThird(State, total=False):
+    third: Annotated[Any, Third]
+
+
+def _managed_value_of_ones_own(log: Log) -> Any:
+    def node(state: WithThird) -> Any:
+        log.append([*state.items()])
+        return _step(state)
+
+    def router(state: WithThird) -> str:
+        log.append([*state.items()])
+        return "node" if state["count"] < 3 else END
+
+    builder = StateGraph(WithThird)
+    builder.add_node("node", node)
+    builder.add_edge(START, "node")
+    builder.add_conditional_edges("node", router, ["node", END])
+    return builder.compile()
+
+
+def _sent(node: Any, sent: Any = dict, *, retry: Any = None, timeout: Any = None) -> Any:
+    """``node`` is sent to, one packet at a time, and goes back to who sent it."""
+
+    def sender(state: State) -> State:
+        return _step(state)
+
+    def router(state: State) -> Any:
+        if state["count"] >= 4:
+            return END
+        return [Send("other", sent(state), timeout=timeout)]
+
+    builder = StateGraph(State)
+    builder.add_node("sender", sender)
+    builder.add_node("other", node, retry_policy=retry)
+    builder.add_edge(START, "sender")
+    builder.add_edge("other", "sender")
+    builder.add_conditional_edges("sender", router, ["other", END])
+    return builder.compile()
+
+
+def _packets_one_by_one(log: Log) -> Any:
+    def node(state: Any) -> State:
+        log.append(state)
+        return {"seen": [state["count"]]}
+
+    return _sent(node)
+
+
+def _packets_of_anything(log: Log) -> Any:
+    def node(given: Any) -> State:
+        log.append(given)
+        return {"seen": [given]}
+
+    return _sent(node, lambda state: state["count"] % 2 and f"number {state['count']}")
+
+
+def _packets_and_the_config(log: Log) -> Any:
+    def node(state: State, config: RunnableConfig, runtime: Runtime[None]) -> State:
+        metadata = {k: v for k, v in config["metadata"].items() if k.startswith("langgraph")}
+        metadata.pop("langgraph_checkpoint_ns")
+        log.append([metadata, config["tags"], runtime.execution_info.node_attempt])  # type: ignore[union-attr]
+        read = config["configurable"].get("__pregel_read_state")
+        log.append(None if read is None else read())
+        return {"seen": [state["count"]]}
+
+    return _sent(node)
+
+
+def _packet_whose_node_raises(log: Log) -> Any:
+    def node(state: State) -> State:
+        log.append(state["count"])
+        if state["count"] == 2:
+            raise ValueError("in a packet")
+        return {}
+
+    return _sent(node)
+
+
+def _packet_whose_node_interrupts(log: Log) -> Any:
+    def node(state: State) -> State:
+        log.append(state["count"])
+        return {"seen": [interrupt(state["count"])]}
+
+    return _sent(node)
+
+
+def _packet_with_a_timeout(log: Log) -> Any:
+    def node(state: State) -> State:
+        log.append(state["count"])
+        return {"seen": [state["count"]]}
+
+    return _sent(node, timeout=30.0)
+
+
+def _packet_that_is_retried(log: Log) -> Any:
+    def node(state: State) -> State:
+        log.append(state["count"])
+        if len(log) % 2:
+            raise ValueError("now and then")
+        return {"seen": [state["count"]]}
+
+    return _sent(node, retry=RetryPolicy(initial_interval=0.0, jitter=False, retry_on=ValueError))
+
+
+def _packet_that_writes_twice(log: Log) -> Any:
+    def node(state: State) -> Any:
+        log.append(state["count"])
+        return [{"seen": [1]}, Command(update={"seen": [2], "unknown": 3})]
+
+    return _sent(node)
+
+
+def _packet_for_a_subgraph(log: Log) -> Any:
+    def step(state: State) -> State:
+        log.append(dict(state))
+        return {"count": state["count"] + 1, "seen": [state["count"]]}
+
+    return _sent(_loop(step, times=3))
+
+
+def _runnables_of_any_kind(log: Log) -> Any:
+    def first(state: State, config: RunnableConfig) -> State:
+        log.append(config["metadata"]["langgraph_step"])
+        return _step(state)
+
+    return _loop(RunnableLambda(first) | RunnableLambda(lambda update: {**update, "seen": [1]}))
+
+
+def _runnable_that_raises(log: Log) -> Any:
+    def first(state: State) -> State:
+        log.append(state.get("count"))
+        if state.get("count") == 2:
+            raise ValueError("in a sequence")
+        return _step(state)
+
+    return _loop(RunnableLambda(first) | RunnableLambda(lambda update: update))
+
+
+def _subgraph_again_and_again(log: Log) -> Any:
+    def step(state: State) -> State:
+        log.append(get_config()["metadata"]["langgraph_node"])
+        return {"count": state.get("count", 0) + 1, "seen": [state.get("count")]}
+
+    def once_more(state: State) -> str:
+        return "node" if state.get("count", 0) < 3 else END
+
+    return _loop(_loop(step, once_more))
+
+
+def _subgraph_interrupts(log: Log) -> Any:
+    def asks(state: State) -> State:
+        log.append(state.get("count"))
+        return {"seen": [interrupt("in a subgraph")], "count": 9}
+
+    return _loop(_loop(asks))
+
+
+def _subgraph_goes_to_its_parent(log: Log) -> Any:
+    def goes(state: State) -> Any:
+        log.append(state.get("count"))
+        return Command(graph=Command.PARENT, update=_step(state), goto="node")
+
+    inner = _loop(goes)
+
+    def over(state: State) -> str:
+        return END if state.get("count", 0) >= 3 else "node"
+
+    builder = StateGraph(State)
+    builder.add_node("node", _step)
+    builder.add_node("inner", inner, destinations=("node",))
+    builder.add_edge(START, "node")
+    builder.add_conditional_edges(
+        "node", lambda state: "inner" if state["count"] < 5 else END, ["inner", END]
+    )
+    builder.add_conditional_edges("inner", over, ["node", END])
+    return builder.compile()
+
+
 PROGRAMS = [
+    _managed_values,
+    _managed_value_of_ones_own,
+    _packets_one_by_one,
+    _packets_of_anything,
+    _packets_and_the_config,
+    _packet_whose_node_raises,
+    _packet_whose_node_interrupts,
+    _packet_with_a_timeout,
+    _packet_that_is_retried,
+    _packet_that_writes_twice,
+    _packet_for_a_subgraph,
+    _runnables_of_any_kind,
+    _runnable_that_raises,
+    _subgraph_again_and_again,
+    _subgraph_interrupts,
+    _subgraph_goes_to_its_parent,
     _raises,
     _router_raises,
     _reducer_raises,
