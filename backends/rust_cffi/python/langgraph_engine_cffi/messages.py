@@ -150,32 +150,35 @@ class Outgoing:
             if None not in numbers:
                 handles = values.lend_all([value for _, value in writes], lent)
                 return [*zip(numbers, handles, strict=True)]
+        find, packet_node = self._program.channels.get, self._program.packet_node
+        held, following = values.held, values.following
         said: list[Any] = []
         for name, value in writes:
             number = plain_channels.get(name)
-            if number is None:
-                said.append(self._write(name, value))
+            if number is not None:
+                handle = following()  # as `lend` does, which is most of a write's cost
+                held[handle] = value
+                lent.append(handle)
+                said.append((number, handle))
                 continue
-            handle = values.following()  # as `lend` does, which is most of a write's cost
-            values.held[handle] = value
+            channel = find(name)
+            if channel is None or channel.written == "ignored":
+                said.append((name, None))
+                continue
+            number, form, _ = channel
+            if form != "name" and isinstance(value, list):
+                said.append((number, self._items(form, value)))
+                continue
+            handle = following()
+            held[handle] = value
             lent.append(handle)
-            said.append((number, handle))
+            if form == "name":
+                said.append((number, (handle, value if isinstance(value, str) else None)))
+            elif form == "items":
+                said.append((number, (handle,)))
+            else:
+                said.append((number, ((handle, packet_node(value)),)))
         return said
-
-    def _write(self, name: str, value: Any) -> Any:
-        """A write to a channel that isn't written with a value and nothing more."""
-        channel = self._program.channels.get(name)
-        if channel is None or channel.written == "ignored":
-            return name, None
-        number, form, _ = channel
-        if isinstance(value, list) and form != "name":
-            return number, self._items(form, value)
-        handle = self._lend(value)
-        if form == "packets":
-            return number, ((handle, self._program.packet_node(value)),)
-        if form == "items":
-            return number, (handle,)
-        return number, (handle, value if isinstance(value, str) else None)
 
     def _items(self, form: str, items: Sequence[Any]) -> list[Any]:
         """What is written to a topic, or was saved of one."""
@@ -188,6 +191,9 @@ class Outgoing:
     def answers(self, answers: Iterable[Answer]) -> list[Any]:
         """Answers to questions."""
         lend, lent = self._values.lend, self.lent
+        answers = [*answers]
+        if all(form == "value" for form, _ in answers):
+            return self._values.lend_all([value for _, value in answers], lent)
         return [lend(value, lent) if form == "value" else value for form, value in answers]
 
     def state(self, checkpoint: Mapping[str, Any]) -> Any:

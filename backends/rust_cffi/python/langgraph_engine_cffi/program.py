@@ -37,6 +37,8 @@ _FROM_NOTHING = pack(None)
 _restore = quick(
     "lge_run_restore", c_uint64, c_void_p, c_char_p, c_size_t, c_void_p, c_void_p, c_void_p
 )
+_FOLDED = frozenset({int, float, str, list, tuple})
+"""What a reducer is given as it is; other values may be an `Overwrite`, or say that they are one."""
 _NEEDED = {"binary_operator": ("fold", "initial"), "custom": ("custom",)}
 
 
@@ -193,6 +195,14 @@ class CffiProgram:
         spec = self._specs[number]
         match name:
             case "fold":
+                if (
+                    len(values) == 1
+                    and type(values[0]) in _FOLDED
+                    and subject is not self.missing
+                    and spec.aggregate is not None
+                ):
+                    # What `fold` comes to, for a value that asks for nothing else.
+                    return "value", spec.aggregate.operator(subject, values[0])
                 return "value", spec.fold(subject, values)  # type: ignore[misc]  # its kind has one
             case "initial":
                 assert spec.initial is not None
