@@ -174,7 +174,7 @@ def graph_spec(graph: upstream.AnyPregel) -> GraphSpec:
                 reads=node.channels
                 if isinstance(node.channels, str)
                 else tuple(c for c in node.channels if c in channels),
-                runs=node.node is not None,
+                runs=upstream.runs_something(node),
             )
             for name, node in graph.nodes.items()
         ),
@@ -185,41 +185,44 @@ def graph_spec(graph: upstream.AnyPregel) -> GraphSpec:
 
 
 def _compile(graph: upstream.AnyPregel, engine: Engine) -> CompiledGraph:
-    spec = graph_spec(graph)
     channels = {k: c for k, c in graph.channels.items() if isinstance(c, BaseChannel)}
     managed = {k: m for k, m in graph.channels.items() if k not in channels}
-    plans = {name: NodePlan.of(name, node, managed) for name, node in graph.nodes.items()}
-    alone = {plan.input_key for plan in plans.values() if isinstance(plan.node.channels, str)}
-    for plan in plans.values():
-        # A node that reads one channel as such may hand its input on to one that wants a dict of it.
-        plan.as_read = plan.as_read and plan.input_key not in alone
-    deltas = frozenset(k for k, c in channels.items() if isinstance(c, DeltaChannel))
+    spec = graph_spec(graph)
     program = engine.compile(spec)
+    kinds = {channel.name: channel.kind for channel in spec.channels}
+    del spec  # which is as large as what follows
+    deltas = frozenset(k for k, c in channels.items() if isinstance(c, DeltaChannel))
+    folding = tuple(k for k, kind in kinds.items() if kind == "binary_operator")
+    custom = tuple(k for k, kind in kinds.items() if kind == "custom")
+    plans = _plans(graph, managed)
     return CompiledGraph(
         program=program,
         channels=channels,
         managed=managed,
         plans=plans,
-        lasting=frozenset(c.name for c in spec.channels if c.kind in _LASTING_KINDS),
-        folding=tuple(c.name for c in spec.channels if c.kind == "binary_operator"),
+        lasting=frozenset(k for k, kind in kinds.items() if kind in _LASTING_KINDS),
+        folding=folding,
         deltas=deltas,
-        replayable=tuple(
-            c.name for c in spec.channels if c.kind == "binary_operator" or c.name in deltas
-        ),
-        trigger_to_nodes=spec.trigger_to_nodes,
-        custom=tuple(c.name for c in spec.channels if c.kind == "custom"),
+        replayable=folding,
+        trigger_to_nodes=graph.trigger_to_nodes,
+        custom=custom,
         untracked=frozenset(k for k, c in channels.items() if isinstance(c, UntrackedValue)),
         executor=None
         if deltas
-        else make_executor(
-            engine,
-            program,
-            channels,
-            plans,
-            asks=any(c.kind in ("binary_operator", "custom") for c in spec.channels),
-        ),
+        else make_executor(engine, program, channels, plans, asks=bool(folding or custom)),
         plans_ahead=not deltas and "commit_and_plan" in engine.capabilities,
     )
+
+
+def _plans(graph: upstream.AnyPregel, managed: Mapping[str, Any]) -> dict[str, NodePlan]:
+    """How each node is called."""
+    one: dict[Any, Any] = {}
+    plans = {name: NodePlan.of(name, node, managed, one) for name, node in graph.nodes.items()}
+    alone = {plan.input_key for plan in plans.values() if isinstance(plan.node.channels, str)}
+    for plan in plans.values():
+        # A node that reads one channel as such may hand its input on to one that wants a dict of it.
+        plan.as_read = plan.as_read and plan.input_key not in alone
+    return plans
 
 
 _KEPT = "__langgraph_engine_compiled__"

@@ -35,6 +35,7 @@ __all__ = [
     "Execution",
     "Executor",
     "Host",
+    "Managed",
     "NodeCall",
     "Place",
     "Stop",

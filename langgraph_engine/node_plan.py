@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from langgraph.constants import TAG_HIDDEN
 
 from langgraph_engine import upstream
-from langgraph_engine.execute import NodeCall, WriteStep, written
+from langgraph_engine.execute import Managed, NodeCall, WriteStep, written
 from langgraph_engine.managed_values import ManagedNumbers
 
 if TYPE_CHECKING:
@@ -84,6 +84,7 @@ class NodePlan:
         node: upstream.PregelNode,
         managed: tuple[str, ...],
         numbers: ManagedNumbers | None,
+        input_key: Any,
         writers: Sequence[_Steps | _Branch] | None,
     ) -> None:
         self.name = name
@@ -92,7 +93,7 @@ class NodePlan:
         self._numbers = numbers
         self.quick_runs = 0
         self._distrust = _DISTRUST
-        self.input_key = node.input_cache_key
+        self.input_key = input_key
         self.hidden = TAG_HIDDEN in (node.tags or ())
         # Two nodes reading one channel get two copies of its value; several channels make a new dict.
         self.as_read = not managed and not isinstance(node.channels, str)
@@ -116,7 +117,7 @@ class NodePlan:
             self.nested_run = bound.trace
         self.direct = (
             writers is not None
-            and node.node is not None
+            and upstream.runs_something(node)
             # A bound without writers isn't run as a sequence, so not in a context of its own.
             and (bool(writers) or bound is upstream.DEFAULT_BOUND)
             and node.trace_policy is None
@@ -125,23 +126,38 @@ class NodePlan:
         )
 
     @classmethod
-    def of(cls, name: str, node: upstream.PregelNode, managed: Mapping[str, Any]) -> NodePlan:
-        """Work out the plan of one node of a graph with these managed values."""
+    def of(
+        cls,
+        name: str,
+        node: upstream.PregelNode,
+        managed: Mapping[str, Any],
+        one: dict[Any, Any],
+    ) -> NodePlan:
+        """Work out the plan of one node.
+
+        Args:
+            name: The node's name.
+            node: LangGraph's description of it.
+            managed: The graph's managed values.
+            one: Of equal things that many nodes have, the one they are to share; grows.
+        """
         names: tuple[str, ...] = ()
         numbers = None
         if not isinstance(node.channels, str):
             names = tuple(c for c in node.channels if c in managed)
             numbers = ManagedNumbers.of(names, managed, node.channels) if names else None
         writers: list[_Steps | _Branch] | None = []
-        if node.bound is upstream.DEFAULT_BOUND and len(node.flat_writers) > 1:
+        runnables = upstream.writers_of(node)
+        if node.bound is upstream.DEFAULT_BOUND and len(runnables) > 1:
             writers = None  # the first writer would be the "node" and run in a context
-        for runnable in node.flat_writers:
-            writer = _writer(runnable, managed)
+        for runnable in runnables:
+            writer = _writer(runnable, managed, one)
             if writer is None or writers is None:
                 writers = None
                 break
             writers.append(writer)
-        return cls(name, node, names, numbers, writers)
+        key = upstream.input_key_of(node)
+        return cls(name, node, names, numbers, one.setdefault(key, key), writers)
 
     # -- how long it takes ----------------------------------------------------------------------
 
@@ -315,15 +331,18 @@ async def _awaiting(awaitable: Any) -> Any:
     return await awaitable
 
 
-def _writer(runnable: Any, managed: Mapping[str, Any]) -> _Steps | _Branch | None:
+def _writer(
+    runnable: Any, managed: Mapping[str, Any], one: dict[Any, Any]
+) -> _Steps | _Branch | None:
     """Turn one of a node's writers into a plain call, or None if it is something else.
 
     Args:
         runnable: The writer.
         managed: The graph's managed values.
+        one: See ``NodePlan.of``.
     """
     if type(runnable) is upstream.ChannelWrite:
-        return _Steps.of(runnable.writes)
+        return _Steps.of(runnable.writes, one)
     if type(runnable) is upstream.RunnableCallable:
         branch: Any = getattr(runnable.func, "__self__", None)
         if (
@@ -346,7 +365,7 @@ class _Steps:
         self.steps = steps
 
     @classmethod
-    def of(cls, entries: Sequence[Any]) -> _Steps | None:
+    def of(cls, entries: Sequence[Any], one: dict[Any, Any]) -> _Steps | None:
         steps: list[WriteStep] = []
         for entry in entries:
             mapper, value = entry.mapper, entry.value
@@ -354,7 +373,8 @@ class _Steps:
                 control = upstream.writes_control(
                     mapper
                 )  # only commands and packets say where to go
-                steps.append(WriteStep(mapper, None, value, control, upstream.update_keys(mapper)))
+                keys = upstream.update_keys(mapper)
+                steps.append(WriteStep(mapper, None, value, control, one.setdefault(keys, keys)))
             elif type(entry) is upstream.ChannelWriteEntry and entry.channel != upstream.TASKS:
                 steps.append(WriteStep(mapper, entry.channel, value, entry.skip_none, None))
             else:
@@ -403,7 +423,8 @@ class _Branch:
     ) -> None:
         self._branch, self._writer = branch, writer
         self._reads, self.mapper = reads, mapper
-        self.select, self.managed = reads, None
+        self.select = reads
+        self.managed: Managed | None = None
         names = (
             () if reads is None or isinstance(reads, str) else [n for n in reads if n in managed]
         )

@@ -49,9 +49,18 @@ class Shared:
         metadata: The run config's.
         run_metadata, run_tags: What the root run hands on.
         manager_type: Of the tasks' callback managers.
+        runtime: What the run's runtime has beside what is a task's own; None if it is of a class of somebody's own.
     """
 
-    __slots__ = ("config", "manager_type", "metadata", "outer", "run_metadata", "run_tags")
+    __slots__ = (
+        "config",
+        "manager_type",
+        "metadata",
+        "outer",
+        "run_metadata",
+        "run_tags",
+        "runtime",
+    )
 
     def __init__(self, config: Any, run: UnheardRun) -> None:
         self.config = config
@@ -62,6 +71,10 @@ class Shared:
             outer.pop(key, None)
         self.metadata = outer.setdefault("metadata", {})
         self.outer = outer
+        runtime = outer[CONF].get(upstream.CONFIG_KEY_RUNTIME, upstream.DEFAULT_RUNTIME)
+        self.runtime: dict[str, Any] | None = None
+        if type(runtime) is Runtime:
+            self.runtime = {name: getattr(runtime, name) for name in _RUNTIME_FIELDS}
 
 
 def shared_part(loop: Any, config: Any) -> Shared | None:
@@ -121,7 +134,6 @@ def quiet_config(live: LiveTask) -> dict[str, Any] | None:
         inheritable_metadata=handed_on.copy(),
     )
     conf = config[CONF]
-    runtime = conf.get(upstream.CONFIG_KEY_RUNTIME, upstream.DEFAULT_RUNTIME)
     run_id = basis.config.get("run_id")
     execution = ExecutionInfo(
         checkpoint_id=basis.checkpoint_id,
@@ -141,7 +153,7 @@ def quiet_config(live: LiveTask) -> dict[str, Any] | None:
             live.writes,
             live.scratchpad(),
             node if task.path[0] == PUSH else None,
-            _runtime(runtime, live.loop.store, basis.previous, execution),
+            _runtime(shared, live.loop.store, basis.previous, execution),
         ),
         upstream.CONFIG_KEY_CALL: partial(_call, weakref.ref(live)),
     }
@@ -248,11 +260,11 @@ def _with_tags(handed_on: Sequence[str], own: str, tags: Sequence[str]) -> list[
     return inherited
 
 
-def _runtime(runtime: Runtime[Any], store: Any, previous: Any, execution: ExecutionInfo) -> Any:
-    if type(runtime) is not Runtime:
+def _runtime(shared: Shared, store: Any, previous: Any, execution: ExecutionInfo) -> Any:
+    if shared.runtime is None:
+        runtime = shared.outer[CONF][upstream.CONFIG_KEY_RUNTIME]
         return runtime.override(store=store, previous=previous, execution_info=execution)
-    others = {name: getattr(runtime, name) for name in _RUNTIME_FIELDS}
-    return Runtime(**others, store=store, previous=previous, execution_info=execution)
+    return Runtime(**shared.runtime, store=store, previous=previous, execution_info=execution)
 
 
 def _call(live: weakref.ref[LiveTask], *args: Any, **kwargs: Any) -> Any:

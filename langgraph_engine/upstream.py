@@ -317,6 +317,29 @@ def update_keys(mapper: Any) -> frozenset[str] | None:
     return frozenset(keys)
 
 
+def writers_of(node: PregelNode) -> list[Any]:
+    """A node's ``flat_writers``. They aren't kept in the node, where they would take as much room as the rest of it."""
+    return _uncached(node, "flat_writers")  # type: ignore[no-any-return]
+
+
+def input_key_of(node: PregelNode) -> Any:
+    """A node's ``input_cache_key``; not kept either."""
+    return _uncached(node, "input_cache_key")
+
+
+def runs_something(node: PregelNode) -> bool:
+    """Whether a node's ``node`` is a runnable, and not None; it isn't made."""
+    if type(node) is not PregelNode or "node" in node.__dict__:
+        return node.node is not None
+    return node.bound is not DEFAULT_BOUND or bool(node.writers)
+
+
+def _uncached(node: Any, name: str) -> Any:
+    if type(node) is not PregelNode or name in node.__dict__:
+        return getattr(node, name)
+    return vars(PregelNode)[name].func(node)
+
+
 _UPDATES_WRITER = "CompiledStateGraph.attach_node.<locals>._get_updates"
 
 

@@ -167,8 +167,8 @@ impl<V: Clone> Run<V> {
                 let own = Own::of(superstep, &node.name);
                 let digits = Digits::of(index as i64);
                 let [namespace, bar, name, step] = own.head();
-                let tail = &*node.push_tail;
-                let task = ids.make(&[namespace, bar, name, step, tail, digits.bytes()]);
+                let tail = [node.name.as_bytes(), PUSH.as_bytes(), digits.bytes()];
+                let task = ids.make(&[namespace, bar, name, step, tail[0], tail[1], tail[2]]);
                 plan.tasks.push(Task {
                     id: task,
                     node: id,

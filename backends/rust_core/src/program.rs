@@ -7,6 +7,7 @@ use crate::graph::{Graph, Reads};
 use crate::names::{ChannelId, Id as _, NodeId};
 use crate::task_path::{PULL, PUSH};
 use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 /// Names a task writes to that say something about the task, not about a channel.
@@ -31,35 +32,36 @@ pub enum Target {
     Unknown,
 }
 
+/// Ids of which there are seldom more than two: they take no room of their own then.
+pub(crate) type Few<I> = SmallVec<[I; 2]>;
+
 /// One channel, compiled.
 #[derive(Debug)]
 pub(crate) struct Channel {
     pub(crate) name: Box<str>,
     /// The nodes the graph says it may trigger; `None` if the graph says nothing about it.
-    pub(crate) may_trigger: Option<Box<[NodeId]>>,
+    pub(crate) may_trigger: Option<Few<NodeId>>,
     /// The nodes that have it among their triggers.
-    pub(crate) wakes: Vec<NodeId>,
+    pub(crate) wakes: Few<NodeId>,
 }
 
 /// What a node's input is made of, compiled.
 #[derive(Debug)]
 pub(crate) enum Input {
     One(ChannelId),
-    Many(Box<[ChannelId]>),
+    Many(Few<ChannelId>),
 }
 
 /// One node, compiled.
 #[derive(Debug)]
 pub(crate) struct Node {
     pub(crate) name: Box<str>,
-    pub(crate) triggers: Box<[ChannelId]>,
-    pub(crate) sorted_triggers: Box<[ChannelId]>,
+    pub(crate) triggers: Few<ChannelId>,
+    pub(crate) sorted_triggers: Few<ChannelId>,
     pub(crate) input: Input,
     pub(crate) runs: bool,
     /// What a triggered task's id hashes after the step: name, `PULL`, sorted triggers.
     pub(crate) pull_tail: Box<[u8]>,
-    /// What a packet task's id hashes between step and index: name, `PUSH`.
-    pub(crate) push_tail: Box<[u8]>,
 }
 
 /// Where a test makes the core panic, to see what a binding makes of it.
@@ -133,7 +135,7 @@ impl Program {
             channels.push(Channel {
                 name,
                 may_trigger: None,
-                wakes: Vec::new(),
+                wakes: Few::new(),
             });
         }
 
@@ -152,7 +154,7 @@ impl Program {
                 .triggers
                 .iter()
                 .map(find)
-                .collect::<Result<Box<[_]>, _>>()?;
+                .collect::<Result<Few<_>, _>>()?;
             let input = match &spec.reads {
                 Reads::One(name) => Input::One(find(name)?),
                 Reads::Many(names) => {
@@ -176,7 +178,6 @@ impl Program {
                 pull_tail.extend_from_slice(channels[trigger.index()].name.as_bytes());
             }
             nodes.push(Node {
-                push_tail: format!("{}{PUSH}", spec.name).into_bytes().into(),
                 pull_tail: pull_tail.into(),
                 name: spec.name.into(),
                 triggers,
@@ -433,7 +434,7 @@ mod tests {
         assert_eq!(program.triggers(NodeId(0)), [ChannelId(2), ChannelId(0)]);
         assert_eq!(*program.nodes[0].pull_tail, *b"b__pregel_pullxz");
         assert_eq!((program.rank(NodeId(0)), program.rank(NodeId(1))), (1, 0));
-        assert_eq!(program.channels[0].wakes, [NodeId(0), NodeId(1)]);
+        assert_eq!(program.channels[0].wakes[..], [NodeId(0), NodeId(1)]);
         assert_eq!(
             program.channels[0].may_trigger.as_deref(),
             Some([NodeId(1)].as_slice())

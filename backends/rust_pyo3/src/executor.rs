@@ -13,8 +13,8 @@ use pyo3::gc::PyVisit;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyIterator, PyString, PyTuple};
-use rustc_hash::FxHashSet;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use rustc_hash::{FxHashMap, FxHashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// How a graph's nodes are called. Immutable and safe to share between threads.
 #[pyclass(frozen, module = "langgraph_engine_rust._native")]
@@ -22,7 +22,7 @@ pub(crate) struct Executor {
     pub(crate) program: Py<Program>,
     pub(crate) host: Host,
     /// By node; behind a lock only so that the garbage collector can clear them.
-    recipes: Mutex<Vec<Option<std::sync::Arc<Recipe>>>>,
+    recipes: Mutex<Vec<Option<Arc<Recipe>>>>,
 }
 
 /// The facade's objects every execution needs.
@@ -54,13 +54,13 @@ pub(crate) struct Recipe {
     pub(crate) recurses: bool,
     /// Whether streams of updates leave the node out.
     pub(crate) hidden: bool,
-    pub(crate) writers: Vec<Writer>,
+    pub(crate) writers: Box<[Writer]>,
 }
 
 /// One of a node's writers.
 pub(crate) enum Writer {
-    Steps(Vec<Step>),
-    Branch(Branch),
+    Steps(Box<[Step]>),
+    Branch(Box<Branch>),
 }
 
 /// One entry of a channel writer.
@@ -71,7 +71,8 @@ pub(crate) struct Step {
     /// `None`: what the node returned.
     pub(crate) constant: Option<Py<PyAny>>,
     pub(crate) skips: bool,
-    pub(crate) keys: Option<Keys>,
+    /// Most nodes of a graph have the same.
+    pub(crate) keys: Option<Arc<Keys>>,
 }
 
 /// The keys taken from a dict a node returned.
@@ -131,15 +132,18 @@ impl Executor {
     ) -> PyResult<Self> {
         let py = program.py();
         let this = program.get();
-        let passthrough = host.getattr(intern!(py, "passthrough"))?;
-        let mut recipes: Vec<Option<std::sync::Arc<Recipe>>> =
-            (0..this.nodes.len()).map(|_| None).collect();
+        let mut reader = Reader {
+            program: this,
+            passthrough: host.getattr(intern!(py, "passthrough"))?,
+            keys: FxHashMap::default(),
+        };
+        let mut recipes: Vec<Option<Arc<Recipe>>> = (0..this.nodes.len()).map(|_| None).collect();
         for item in calls.call_method0(intern!(py, "items"))?.try_iter()? {
             let (name, call): (Bound<'_, PyString>, Bound<'_, PyAny>) = item?.extract()?;
             if let Some(node) = this.node(&name)?
-                && let Some(recipe) = Recipe::read(this, &call, &passthrough)?
+                && let Some(recipe) = Recipe::read(&mut reader, &call)?
             {
-                recipes[node.index()] = Some(std::sync::Arc::new(recipe));
+                recipes[node.index()] = Some(Arc::new(recipe));
             }
         }
         let get = |name: &str| host.getattr(name).map(Bound::unbind);
@@ -162,11 +166,11 @@ impl Executor {
         })
     }
 
-    pub(crate) fn recipe(&self, node: NodeId) -> Option<std::sync::Arc<Recipe>> {
+    pub(crate) fn recipe(&self, node: NodeId) -> Option<Arc<Recipe>> {
         self.recipes().get(node.index()).cloned().flatten()
     }
 
-    fn recipes(&self) -> MutexGuard<'_, Vec<Option<std::sync::Arc<Recipe>>>> {
+    fn recipes(&self) -> MutexGuard<'_, Vec<Option<Arc<Recipe>>>> {
         self.recipes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -183,23 +187,17 @@ fn optional(value: Bound<'_, PyAny>) -> Option<Py<PyAny>> {
 
 impl Recipe {
     /// `None` for a node that reads or writes something only the facade has.
-    fn read(
-        program: &Program,
-        call: &Bound<'_, PyAny>,
-        passthrough: &Bound<'_, PyAny>,
-    ) -> PyResult<Option<Self>> {
+    fn read(reader: &mut Reader<'_, '_>, call: &Bound<'_, PyAny>) -> PyResult<Option<Self>> {
         let mut writers = Vec::new();
         for writer in call.getattr("writers")?.try_iter()? {
             let writer = writer?;
             match writer.cast::<PyTuple>() {
                 Ok(steps) => {
-                    let steps = steps
-                        .iter()
-                        .map(|step| Step::read(program, &step, passthrough));
+                    let steps = steps.iter().map(|step| reader.step(&step));
                     writers.push(Writer::Steps(steps.collect::<PyResult<_>>()?));
                 }
-                Err(_) => match Branch::read(program, &writer)? {
-                    Some(branch) => writers.push(Writer::Branch(branch)),
+                Err(_) => match Branch::read(reader.program, &writer)? {
+                    Some(branch) => writers.push(Writer::Branch(Box::new(branch))),
                     None => return Ok(None),
                 },
             }
@@ -213,7 +211,7 @@ impl Recipe {
             keywords: optional(call.getattr("keywords")?),
             recurses: call.getattr("recurses")?.is_truthy()?,
             hidden: call.getattr("hidden")?.is_truthy()?,
-            writers,
+            writers: writers.into(),
         }))
     }
 
@@ -244,45 +242,58 @@ impl Writer {
     }
 }
 
-impl Step {
-    fn read(
-        program: &Program,
-        step: &Bound<'_, PyAny>,
-        passthrough: &Bound<'_, PyAny>,
-    ) -> PyResult<Self> {
+/// Reads the calls of a graph's nodes.
+struct Reader<'a, 'py> {
+    program: &'a Program,
+    passthrough: Bound<'py, PyAny>,
+    /// Keys by the address of their set, which the reader keeps.
+    keys: FxHashMap<usize, Arc<Keys>>,
+}
+
+impl Reader<'_, '_> {
+    fn step(&mut self, step: &Bound<'_, PyAny>) -> PyResult<Step> {
         let value = step.getattr("value")?;
         let channel = step.getattr("channel")?;
         let channel = if channel.is_none() {
             None
         } else {
             let name = channel.cast_into::<PyString>()?;
-            let target = program.target(&name)?;
+            let target = self.program.target(&name)?;
             Some((name.unbind(), target))
         };
         let keys = step.getattr("keys")?;
-        let keys = if keys.is_none() {
-            None
-        } else {
-            let mut channels = FxHashSet::default();
-            for key in keys.try_iter()? {
-                if let Ok(name) = key?.cast::<PyString>()
-                    && let Target::Channel(channel) = program.target(name)?
-                {
-                    channels.insert(channel);
-                }
-            }
-            Some(Keys {
-                channels,
-                all: keys.unbind(),
-            })
-        };
         Ok(Step {
             mapper: optional(step.getattr("mapper")?),
             channel,
-            constant: (!value.is(passthrough)).then(|| value.unbind()),
+            constant: (!value.is(&self.passthrough)).then(|| value.unbind()),
             skips: step.getattr("skips")?.is_truthy()?,
-            keys,
+            keys: if keys.is_none() {
+                None
+            } else {
+                Some(self.keys(keys)?)
+            },
         })
+    }
+
+    fn keys(&mut self, keys: Bound<'_, PyAny>) -> PyResult<Arc<Keys>> {
+        let address = keys.as_ptr() as usize;
+        if let Some(known) = self.keys.get(&address) {
+            return Ok(Arc::clone(known));
+        }
+        let mut channels = FxHashSet::default();
+        for key in keys.try_iter()? {
+            if let Ok(name) = key?.cast::<PyString>()
+                && let Target::Channel(channel) = self.program.target(name)?
+            {
+                channels.insert(channel);
+            }
+        }
+        let read = Arc::new(Keys {
+            channels,
+            all: keys.unbind(),
+        });
+        self.keys.insert(address, Arc::clone(&read));
+        Ok(read)
     }
 }
 

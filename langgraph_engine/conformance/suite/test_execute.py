@@ -299,7 +299,7 @@ def test_a_packet_is_run(engine: Engine) -> None:
     sent_to = dataclasses.replace(
         call(lambda given: CONFIG.get().look() and given, (to("z"), to("nowhere"))),
         coerce=_refuses,  # which is for what channels hold
-        managed=_refuses,
+        managed=lambda *_: _refuses(None),
     )
     run, execution = begun(engine, place, {"a": sends([packet]), "b": sent_to}, version=1)
     stopped, other = begun(engine, Place(), {"a": sends([packet])})
@@ -358,7 +358,9 @@ def test_a_runnable_is_called_with_its_config(engine: Engine) -> None:
         stop = go(execution)
         assert stop.kind == execute.AWAIT
         awaitable, context, _ = stop.detail
-        stop = execution.resume(await asyncio.create_task(awaitable, context=context))
+        with pytest.raises(StopIteration) as ended:
+            context.run(awaitable.send, None)
+        stop = execution.resume(ended.value.value)
         if stop.kind == execute.TURN:
             await asyncio.sleep(0)
             execution.resume(None)

@@ -25,28 +25,31 @@ _MANY = 16
 
 
 def graph_message(graph: GraphSpec) -> Any:
-    """The ``compile`` message of a graph."""
+    """The ``compile`` message of a graph.
+
+    Of lists: of as many tuples the interpreter would keep the room for itself.
+    """
     return (
         [
-            (
+            [
                 channel.name,
                 channel.kind,
                 bool(channel.guard),
                 bool(channel.accumulate),
                 [*channel.names],
-            )
+            ]
             for channel in graph.channels
         ],
         [
-            (
+            [
                 node.name,
                 [*node.triggers],
                 node.reads if isinstance(node.reads, str) else [*node.reads],
                 bool(node.runs),
-            )
+            ]
             for node in graph.nodes
         ],
-        [(name, [*nodes]) for name, nodes in graph.trigger_to_nodes.items()],
+        [[name, [*nodes]] for name, nodes in graph.trigger_to_nodes.items()],
     )
 
 
@@ -165,7 +168,7 @@ class Outgoing:
             if channel is None or channel.written == "ignored":
                 said.append((name, None))
                 continue
-            number, form, _ = channel
+            number, form = channel
             if form != "name" and isinstance(value, list):
                 said.append((number, self._items(form, value)))
                 continue
@@ -200,10 +203,12 @@ class Outgoing:
         """What a checkpoint says, for a ``restore``."""
         values: list[Any] = []
         for name, value in checkpoint["channel_values"].items():
-            channel = self._program.channels.get(name)
-            if channel is None or value is self._program.missing or channel.saved == "never":
+            number = self._program.number_of(name)
+            if number is None or value is self._program.missing:
                 continue
-            values.append((channel.number, self._saved(name, channel.saved, value)))
+            form = self._program.saved[number]
+            if form != "never":
+                values.append((number, self._saved(name, form, value)))
         return (
             checkpoint["v"],
             values,

@@ -43,11 +43,10 @@ _NEEDED = {"binary_operator": ("fold", "initial"), "custom": ("custom",)}
 
 
 class Channel(NamedTuple):
-    """One channel: its number, and how its values are written and saved."""
+    """One channel that is written with more than a value: its number, and what with."""
 
     number: int
     written: str
-    saved: str
 
 
 class Node(NamedTuple):
@@ -74,9 +73,9 @@ class CffiProgram:
     Attributes:
         number: The library's number of it, in the process it was last used in.
         channel_names: The channels' names, by number.
-        channels: The channels, by name.
+        channels: Those that are written with more than a value, by name.
         last_values: The names of those that hold the last value written.
-        plain_channels: The numbers of those written with a value and nothing more, by name.
+        plain_channels: The numbers of the others, by name.
         saved: How the channels' values are saved, by number.
         node_list: The nodes, by number.
         nodes: The nodes, by name.
@@ -85,10 +84,10 @@ class CffiProgram:
 
     __slots__ = (
         "__weakref__",
+        "_asked",
         "_generation",
         "_message",
         "_send_type",
-        "_specs",
         "channel_names",
         "channels",
         "last_values",
@@ -103,23 +102,26 @@ class CffiProgram:
     def __init__(self, graph: GraphSpec) -> None:
         for channel in graph.channels:
             _check(channel)
-        self._specs = graph.channels
+        # Only of these the library asks anything; the others aren't kept.
+        self._asked = {
+            number: channel
+            for number, channel in enumerate(graph.channels)
+            if channel.kind in _NEEDED
+        }
         self._send_type = graph.send_type
         self._message = pack(graph_message(graph))
         self.missing = graph.missing
         channels, nodes = self._compile()
         self.channel_names = [channel.name for channel in graph.channels]
-        self.channels = {
-            name: Channel(number, written, saved)
-            for number, (name, (written, saved)) in enumerate(
-                zip(self.channel_names, channels, strict=True)
-            )
-        }
-        self.plain_channels = {
-            name: channel.number
-            for name, channel in self.channels.items()
-            if channel.written == "value"
-        }
+        self.plain_channels: dict[str, int] = {}
+        self.channels: dict[str, Channel] = {}
+        for number, (name, (written, _)) in enumerate(
+            zip(self.channel_names, channels, strict=True)
+        ):
+            if written == "value":
+                self.plain_channels[name] = number
+            else:
+                self.channels[name] = Channel(number, written)
         self.last_values = frozenset(c.name for c in graph.channels if c.kind == "last_value")
         self.saved = [saved for _, saved in channels]
         self.node_list = [
@@ -178,6 +180,12 @@ class CffiProgram:
             run.prepare(asked)
         return run
 
+    def number_of(self, name: str) -> int | None:
+        """The number of a channel; None if there is none of that name."""
+        if name in self.channels:
+            return self.channels[name].number
+        return self.plain_channels.get(name)
+
     def question(self, said: Any, values: Values) -> Question:
         """Look up the values of a question, which is good only until its message is freed."""
         fields, of = len(said), values.of
@@ -192,7 +200,7 @@ class CffiProgram:
     def answer(self, question: Question) -> Answer:
         """Answer a question: the only place that calls a reducer or a custom channel."""
         name, number, subject, values = question
-        spec = self._specs[number]
+        spec = self._asked[number]
         match name:
             case "fold":
                 if (

@@ -321,8 +321,9 @@ class CffiRun:
     def _read_state(self, name: str, said: Any) -> Any:
         if said is None:
             return self._program.missing
-        form = self._program.channels[name].saved
-        return saved_value(said[0], form, self._values)
+        number = self._program.number_of(name)
+        assert number is not None  # the library knows it
+        return saved_value(said[0], self._program.saved[number], self._values)
 
     def _read_marks(self, said: Any) -> dict[str, Any]:
         """The engine's part of a checkpoint."""
