@@ -203,7 +203,9 @@ def _compile(graph: upstream.AnyPregel, engine: Engine) -> CompiledGraph:
         lasting=frozenset(k for k, kind in kinds.items() if kind in _LASTING_KINDS),
         folding=folding,
         deltas=deltas,
-        replayable=folding,
+        replayable=tuple(
+            k for k, kind in kinds.items() if kind == "binary_operator" or k in deltas
+        ),
         trigger_to_nodes=graph.trigger_to_nodes,
         custom=custom,
         untracked=frozenset(k for k, c in channels.items() if isinstance(c, UntrackedValue)),

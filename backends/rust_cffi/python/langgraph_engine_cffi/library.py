@@ -20,11 +20,13 @@ __all__ = [
     "ABI_VERSION",
     "ASK",
     "DONE",
+    "KEYS_ARE_NUMBERS",
     "REFUSED",
     "TELL",
     "Slot",
     "abi_version",
     "address",
+    "buffer",
     "call",
     "capabilities",
     "check",
@@ -40,6 +42,7 @@ __all__ = [
     "quick",
     "slot",
     "spare",
+    "unpack",
 ]
 
 # maturin writes the module when it builds the wheel.
@@ -94,11 +97,11 @@ def generation() -> int:
     return _generation
 
 
-_new, _buffer, _unpack = ffi.new, ffi.buffer, ormsgpack.unpackb
+_new, buffer, unpack = ffi.new, ffi.buffer, ormsgpack.unpackb
 _MESSAGE, _ERROR, _RUN = (
     ffi.typeof(f"{name} *") for name in ("lge_message", "lge_error", "lge_run")
 )
-_KEYS_ARE_NUMBERS = ormsgpack.OPT_NON_STR_KEYS
+KEYS_ARE_NUMBERS = ormsgpack.OPT_NON_STR_KEYS
 
 pack = ormsgpack.packb
 """Writes a message to the library."""
@@ -163,7 +166,7 @@ def call(function: Callable[..., int], *arguments: Any) -> tuple[int, Any, Any]:
 
 def contents(reply: Any) -> Any:
     """What a message of the library's says. Its handles are good until it is freed."""
-    return _unpack(_buffer(reply.data, reply.length)[:], option=_KEYS_ARE_NUMBERS)
+    return unpack(buffer(reply.data, reply.length)[:], option=KEYS_ARE_NUMBERS)
 
 
 def failure(error: Any, value_of: Callable[[int], Any] | None = None) -> Exception:
@@ -176,7 +179,7 @@ def failure(error: Any, value_of: Callable[[int], Any] | None = None) -> Excepti
 
 
 def _text(data: Any, length: int) -> str:
-    return bytes(_buffer(data, length)).decode()
+    return bytes(buffer(data, length)).decode()
 
 
 def capabilities() -> dict[str, Any]:

@@ -153,35 +153,36 @@ class Outgoing:
             if None not in numbers:
                 handles = values.lend_all([value for _, value in writes], lent)
                 return [*zip(numbers, handles, strict=True)]
-        find, packet_node = self._program.channels.get, self._program.packet_node
         held, following = values.held, values.following
         said: list[Any] = []
         for name, value in writes:
             number = plain_channels.get(name)
-            if number is not None:
-                handle = following()  # as `lend` does, which is most of a write's cost
-                held[handle] = value
-                lent.append(handle)
-                said.append((number, handle))
+            if number is None:
+                said.append(self._write(name, value))
                 continue
-            channel = find(name)
-            if channel is None or channel.written == "ignored":
-                said.append((name, None))
-                continue
-            number, form = channel
-            if form != "name" and isinstance(value, list):
-                said.append((number, self._items(form, value)))
-                continue
-            handle = following()
+            handle = following()  # as `lend` does, which is most of a write's cost
             held[handle] = value
             lent.append(handle)
-            if form == "name":
-                said.append((number, (handle, value if isinstance(value, str) else None)))
-            elif form == "items":
-                said.append((number, (handle,)))
-            else:
-                said.append((number, ((handle, packet_node(value)),)))
+            said.append((number, handle))
         return said
+
+    def _write(self, name: str, value: Any) -> Any:
+        """A write to a channel that isn't written with a value and nothing more."""
+        channel = self._program.channels.get(name)
+        if channel is None or channel.written == "ignored":
+            return name, None
+        number, form = channel
+        if form != "name" and isinstance(value, list):
+            return number, self._items(form, value)
+        values = self._values
+        handle = values.following()
+        values.held[handle] = value
+        self.lent.append(handle)
+        if form == "name":
+            return number, (handle, value if isinstance(value, str) else None)
+        if form == "items":
+            return number, (handle,)
+        return number, ((handle, self._program.packet_node(value)),)
 
     def _items(self, form: str, items: Sequence[Any]) -> list[Any]:
         """What is written to a topic, or was saved of one."""

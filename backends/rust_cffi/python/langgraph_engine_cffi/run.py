@@ -9,15 +9,17 @@ from langgraph_engine.protocol import PUSH, Committed, PlainTask, Plan, made
 from langgraph_engine_cffi.library import (
     ASK,
     DONE,
+    KEYS_ARE_NUMBERS,
     REFUSED,
     TELL,
     Slot,
-    contents,
+    buffer,
     failure,
     free_message,
     pack,
     quick,
     spare,
+    unpack,
 )
 from langgraph_engine_cffi.messages import Outgoing, plain_version, saved_value
 
@@ -105,8 +107,7 @@ class CffiRun:
         if version is not None:
             version = plain_version(version)
         message = outgoing.commit(writes, version, following)
-        asked = self._program.questions
-        asks, said = self._send(_commit, message, outgoing.lent, self._read_commit, asked)
+        asks, said = self._send(_commit, message, outgoing.lent, self._read_commit, several=True)
         while asks:
             asks, said = self._go_on(said)
         updated, unknown, released, plan = said
@@ -213,8 +214,7 @@ class CffiRun:
             raise
         outgoing = Outgoing(self._program, self._values)
         message = outgoing.pack(Outgoing.answers, answers)
-        asked = self._program.questions
-        return self._send(_answer, message, outgoing.lent, self._read_commit, asked)
+        return self._send(_answer, message, outgoing.lent, self._read_commit, several=True)
 
     def _ask(self, function: Callable[..., int]) -> Any:
         """Make a call that has no message."""
@@ -232,7 +232,8 @@ class CffiRun:
         message: bytes | None,
         lent: Sequence[int],
         read: Callable[[Any], Any] | None = None,
-        question: Callable[[Any, Values], Any] | None = None,
+        *,
+        several: bool = False,
     ) -> tuple[bool, Any]:
         """Make a call, with a message or without.
 
@@ -241,7 +242,7 @@ class CffiRun:
             message: What it is sent.
             lent: The handles in the message.
             read: Makes what is given of the reply, which is good till it returns; None for the reply itself.
-            question: The same for one that asks; None for a single question.
+            several: Whether it may ask several questions.
 
         Returns:
             Whether the library asks, and what was made of the reply.
@@ -258,9 +259,12 @@ class CffiRun:
         if status < DONE:
             raise self._failure(status, filled.error, lent)
         try:
-            said = contents(filled.reply)
+            reply = filled.reply
+            # As `contents` does, which would be another call.
+            said = unpack(buffer(reply.data, reply.length)[:], option=KEYS_ARE_NUMBERS)
             if status != DONE:
-                return True, (question or self._program.question)(said, self._values)
+                ask = self._program.questions if several else self._program.question
+                return True, ask(said, self._values)
             return False, said if read is None else read(said)
         finally:
             free_message(reply_at)
