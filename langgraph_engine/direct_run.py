@@ -70,7 +70,7 @@ def _take_parent_command(task: LiveTask, error: ParentCommand) -> None:
     namespace = task.task.namespace
     if command.graph in (namespace, upstream.recast_checkpoint_ns(namespace), task.name):
         config = task.full_config()
-        for writer in task.plan.node.flat_writers:
+        for writer in task.plan.kept_node.flat_writers:
             writer.invoke(command, config)
         return
     if command.graph == Command.PARENT:

@@ -156,7 +156,7 @@ def written(
 
 Managed = Callable[[dict[str, Any], int, Any], dict[str, Any]]
 """Gives what was read of channels together with what the graph manages, which follows from the number of the superstep
-and from ``Place.stop``."""
+and from ``Place.stop``. May change the dict it is given."""
 
 
 class BranchCall(Protocol):

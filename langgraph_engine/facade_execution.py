@@ -101,7 +101,7 @@ class FacadeExecutor:
 
 
 def _reads_channels(writer: Any, channels: Collection[str]) -> bool:
-    """Whether a writer reads the engine's channels only, and none of the facade's managed values."""
+    """Whether a writer reads nothing but the engine's channels."""
     if isinstance(writer, tuple) or writer.select is None:
         return True
     select = [writer.select] if isinstance(writer.select, str) else writer.select
@@ -365,13 +365,8 @@ class FacadeExecution:
                 self._executor.host.note_input_error(error, task.name, task.path)
                 raise
         started = StepTask(self._place, (self._step, self._checkpoint_id), task, given, call)
-        if call.bound is None or self._chunks:  # after chunks were taken it is looked up anyway
-            return started
-        found = self._method(call.bound) if call.by_method else self._function(call.bound)
-        if found is None:
-            return None
-        started.function, started.awaited = found
-        return started
+        # After chunks were taken it is looked up anyway.
+        return started if self._chunks or self._found(started) else None
 
     def _found(self, task: StepTask) -> bool:
         """Look up the function to call; False if the node isn't to be called as its description says."""

@@ -67,6 +67,7 @@ class NodePlan:
         "_plain",
         "_recurse",
         "_writers",
+        "_writers_then",
         "as_read",
         "direct",
         "hidden",
@@ -124,6 +125,15 @@ class NodePlan:
             and node.error_handler_node is None
             and node.timeout is None
         )
+        self._writers_then = tuple(node.writers)
+        if not self.direct:
+            upstream.keep_runnables(node, bound, self._writers_then)
+
+    @property
+    def kept_node(self) -> upstream.PregelNode:
+        """The node, with the ``node`` and ``flat_writers`` it had when it was compiled, whatever it was given since."""
+        upstream.keep_runnables(self.node, self._bound, self._writers_then)
+        return self.node
 
     @classmethod
     def of(

@@ -261,7 +261,7 @@ class _Superstep:
     def _run_writers(
         self, task_id: str, task: upstream.PregelTaskWrites, values: Any
     ) -> Dialogue[None]:
-        writers = self.pregel.nodes[task.name].flat_writers
+        writers = self.state.graph.plans[task.name].kept_node.flat_writers
         if not writers:
             raise InvalidUpdateError(f"Node {task.name} has no writers")
         basis = self.state.writers_basis()

@@ -221,7 +221,7 @@ def executable_task(
     scratchpad: upstream.PregelScratchpad | None = None,
 ) -> PregelExecutableTask:
     """Describe a planned task with LangGraph's own class, config and all."""
-    node = plan.node
+    node = plan.kept_node
     policy = node.cache_policy or basis.loop.cache_policy
     timeout = node.timeout
     if task.path[0] == PUSH:
@@ -292,7 +292,7 @@ def error_handler_task(
     basis: TaskBasis, failed: PregelExecutableTask, plan: NodePlan, error: BaseException
 ) -> PregelExecutableTask | None:
     """Make the task of the error handler node ``plan`` for a task that failed."""
-    node = plan.node
+    node = plan.kept_node
     if node.node is None:
         return None
     loop, config = basis.loop, failed.config

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 from datetime import datetime, timezone
 from types import FunctionType
 from typing import Any, TypeAlias
@@ -335,9 +336,33 @@ def runs_something(node: PregelNode) -> bool:
 
 
 def _uncached(node: Any, name: str) -> Any:
-    if type(node) is not PregelNode or name in node.__dict__:
+    kept = vars(PregelNode).get(name)
+    if (
+        type(node) is not PregelNode
+        or name in node.__dict__
+        or not isinstance(kept, cached_property)
+    ):
         return getattr(node, name)
-    return vars(PregelNode)[name].func(node)
+    return kept.func(node)
+
+
+def keep_runnables(node: PregelNode, bound: Any, writers: Sequence[Any]) -> None:
+    """Have a node keep its ``node`` and ``flat_writers``, as LangGraph has it do when it first runs.
+
+    Args:
+        node: The node.
+        bound, writers: What it had when it first ran.
+    """
+    own = node.__dict__
+    if "node" in own:
+        return
+    if node.bound is bound and [*map(id, node.writers)] == [*map(id, writers)]:
+        _ = node.node  # which keeps both
+        return
+    then = object.__new__(type(node))
+    then.__dict__.update(own, bound=bound, writers=[*writers])
+    own.setdefault("flat_writers", then.flat_writers)
+    own["node"] = then.node
 
 
 _UPDATES_WRITER = "CompiledStateGraph.attach_node.<locals>._get_updates"

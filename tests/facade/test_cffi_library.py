@@ -121,6 +121,58 @@ def test_the_reducers_of_a_commit_are_asked_together(monkeypatch: pytest.MonkeyP
     assert len(run._values) == held
 
 
+CHECKPOINT_ID = "1ef4f797-8335-6428-8001-8a1503f9b875"
+
+
+def _ended(program: Any, *writes: Any) -> Any:
+    """A run whose last commit left nothing to run."""
+    run = program.restore(None)
+    done = [TaskWrites((), "__input__", writes, ())]
+    _, plan = run.commit_and_plan(done, None, 1, CHECKPOINT_ID, "")
+    assert plan is not None
+    assert plan.tasks == []
+    return run
+
+
+def test_what_is_read_as_a_run_ends_comes_with_the_last_commit(
+    program: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from langgraph_engine_cffi import run as calls
+
+    reads: list[Any] = []
+    read = calls._read
+    monkeypatch.setattr(calls, "_read", lambda *told: reads.append(told) or read(*told))
+    keys = ["all", "go"]
+    assert _ended(program, ("all", 1)).read(keys) == {"all": [1]}
+    assert len(reads) == 1
+    run = _ended(program, ("all", 2))
+    assert run.read(keys) == {"all": [2]}
+    assert len(reads) == 1
+    assert run.read(keys) == {"all": [2]}  # only once: by then somebody may have changed a list
+    assert len(reads) == 2
+    assert _ended(program, ("all", 3)).read("all") == [3]  # something else than was expected
+    assert _ended(program, ("all", 4)).read("all") == [4]
+    assert len(reads) == 3
+    assert _ended(program, ("all", 5)).read("go") is None
+    run = _ended(program, ("all", 6))
+    assert run.read("all", [("all", 7)]) == [6, 7]
+    _write(run, ("all", 8))
+    assert run.read("all") == [6, 8]
+    with pytest.raises(KeyError, match="nowhere"):
+        _ended(program).read(["nowhere"])
+    assert len(run._values) == 1
+
+
+def test_a_topics_list_is_given_away_once() -> None:
+    channels = (ChannelSpec("said", "topic", accumulate=True), ChannelSpec("go", "last_value"))
+    graph = GraphSpec(channels, (NodeSpec("n", ("go",), "go"),), {}, MISSING, Send)
+    program = registry.load("cffi").compile(graph)
+    for _ in range(2):
+        run = _ended(program, ("said", [1, 2]))
+        run.read("said").append(3)
+        assert run.read("said") == [1, 2]
+
+
 def _fails_at(name: str, answer: Any) -> Any:
     def answered(program: Any, question: Any) -> Any:
         if program.channel_names[question.channel] == name:

@@ -22,6 +22,7 @@ from typing import Annotated, Any, TypedDict
 import pytest
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import AIMessage, AnyMessage
+from langchain_core.runnables import RunnableLambda
 from langchain_core.tools import tool
 from langgraph.channels import BinaryOperatorAggregate, LastValue, Topic
 from langgraph.channels.base import BaseChannel
@@ -32,10 +33,11 @@ from langgraph.graph import message as message_module
 from langgraph.prebuilt import ToolNode
 from langgraph.runtime import Runtime, get_runtime
 from langgraph.store.memory import InMemoryStore
-from langgraph.types import Command, Send, interrupt
+from langgraph.types import Command, RetryPolicy, Send, interrupt
 
 import langgraph_engine
 from langgraph_engine.loop import Loop
+from langgraph_engine.upstream import ChannelWrite, ChannelWriteEntry
 
 ENGINES = [info.name for info in langgraph_engine.engines() if info.name != "langgraph"]
 THREAD: Any = {"configurable": {"thread_id": "1"}}
@@ -501,3 +503,43 @@ def test_a_thread_may_look_at_a_config_while_the_run_goes_on(
         return builder.compile().invoke({"seen": [0]})
 
     assert as_on_stock(program) == {"seen": [0, 2, 9, 9, 9]}
+
+
+@pytest.mark.parametrize("changed", ["bound", "appended", "replaced"])
+@pytest.mark.parametrize("then", ["callbacks", "debug", "retry", "update_state"])
+def test_a_node_stays_what_it_was_when_it_first_ran(
+    as_on_stock: Any, changed: str, then: str
+) -> None:
+    def program() -> Any:
+        builder = StateGraph(Logged)
+        builder.add_node("a", lambda _: {"log": ["a"]})
+        builder.add_node("b", lambda _: {"log": ["b"]})
+        builder.add_edge(START, "a")
+        builder.add_edge("a", "b")
+        graph = builder.compile(checkpointer=InMemorySaver())
+        config: Any = {"configurable": {"thread_id": "1"}}
+        before = graph.invoke({"log": []}, config)
+        node = graph.nodes["a"]
+        if changed == "bound":
+            node.bound = RunnableLambda(lambda _: {"log": ["another"]})
+        elif changed == "appended":
+            node.writers.append(ChannelWrite((ChannelWriteEntry("log", ["appended"]),)))
+        else:
+            node.writers = []
+        if then == "update_state":
+            graph.update_state(config, {"log": ["updated"]}, as_node="a")
+            return before, graph.get_state(config)[:2], graph.invoke(None, config)
+        if then == "retry":
+            node.retry_policy = [RetryPolicy()]
+        if then == "callbacks":
+            config["callbacks"] = [BaseCallbackHandler()]
+        if then == "debug":
+            chunks = graph.stream({"log": []}, config, stream_mode=["debug", "values"])
+            return before, [chunk for mode, chunk in chunks if mode == "values"]
+        return before, graph.invoke({"log": []}, config)
+
+    as_on_stock(program)
+
+
+class Logged(TypedDict):
+    log: Annotated[list[str], operator.add]

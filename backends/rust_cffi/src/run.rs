@@ -8,8 +8,9 @@ use crate::program::Program;
 use crate::questions;
 use crate::reader::{Read, Reader};
 use crate::values::{saved, shown, shown_all};
-use crate::writes::{Commit, read_superstep};
+use crate::writes::{Commit, Following, read_superstep};
 use lge_core::batch::ReadWrites;
+use lge_core::channels::Shown;
 use lge_core::commit::CommitStep;
 use lge_core::dialogue::{Answer, Dialogue, Request, Step};
 use lge_core::error::{Error, ErrorKind};
@@ -55,19 +56,32 @@ impl Ready {
     }
 }
 
-/// A superstep's place, kept while a commit waits for answers.
+/// A superstep's place, and the channels to read if it has nothing to run; kept while a commit waits for answers.
 struct Next {
     step: i64,
     checkpoint_id: String,
     namespace: String,
+    reads: Vec<ChannelId>,
 }
 
 impl Next {
-    fn of(superstep: Superstep<'_>) -> Self {
+    fn of(following: Following<'_>) -> Self {
         Next {
-            step: superstep.step,
-            checkpoint_id: superstep.checkpoint_id.to_owned(),
-            namespace: superstep.namespace.to_owned(),
+            step: following.superstep.step,
+            checkpoint_id: following.superstep.checkpoint_id.to_owned(),
+            namespace: following.superstep.namespace.to_owned(),
+            reads: following.reads,
+        }
+    }
+
+    /// What the channels to read hold, if the plan has nothing to run; none if that takes a question.
+    fn read(&self, run: &mut lge_core::run::Run<Value>, plan: &Plan<Value>) -> Option<Found> {
+        if self.reads.is_empty() || !plan.tasks.is_empty() {
+            return None;
+        }
+        match run.read(&mut Reading::of(self.reads.clone(), None)) {
+            Ok(Step::Done(found)) => Some(found),
+            Ok(Step::Ask(_)) | Err(_) => None,
         }
     }
 
@@ -94,6 +108,8 @@ pub(crate) enum Outcome {
     Ask(Reply),
 }
 
+/// What channels hold that hold something.
+type Found = Vec<(ChannelId, Shown<Value>)>;
 type CallResult = Result<Outcome, Failure>;
 
 impl Run {
@@ -138,7 +154,7 @@ impl Run {
                 Step::Ask(request) => Ok(ask(request)),
                 Step::Done(plan) => {
                     let mut reply = Reply::default();
-                    describe_plan(&mut reply, plan);
+                    describe_plan(&mut reply, plan, None);
                     Ok(Outcome::Done(reply))
                 }
             }
@@ -345,7 +361,11 @@ impl Run {
             Step::Done(done) => done,
         };
         let next = ready.next.take();
-        let plan = next.map(|next| next.plan(&ready.run, &done.updated));
+        let plan = next.map(|next| {
+            let plan = next.plan(&ready.run, &done.updated)?;
+            let found = next.read(&mut ready.run, &plan);
+            Some((plan, found))
+        });
         drop(done.retired);
         let released = self.host.released();
         let mut reply = Reply::default();
@@ -371,7 +391,7 @@ impl Run {
             None => {}
         }
         match plan {
-            Some(Some(plan)) => describe_plan(&mut reply, plan),
+            Some(Some((plan, found))) => describe_plan(&mut reply, plan, found),
             Some(None) => reply.nil(),
             None if ready.takes_more => reply.nil(),
             None => {}
@@ -517,8 +537,9 @@ fn ask(request: Request<Value>) -> Outcome {
     Outcome::Ask(reply)
 }
 
-fn describe_plan(reply: &mut Reply, plan: Plan<Value>) {
-    reply.array(2);
+/// A plan; with what was read as there is nothing to run, if it was.
+fn describe_plan(reply: &mut Reply, plan: Plan<Value>, found: Option<Found>) {
+    reply.array(if found.is_some() { 3 } else { 2 });
     reply.array(plan.tasks.len());
     for task in plan.tasks {
         reply.array(5);
@@ -542,5 +563,8 @@ fn describe_plan(reply: &mut Reply, plan: Plan<Value>) {
             Ignored::UnknownNode => "unknown_node",
         });
         reply.value(packet);
+    }
+    if let Some(found) = found {
+        shown_all(reply, found);
     }
 }

@@ -16,8 +16,14 @@ use lge_core::versions::Version;
 pub(crate) struct Commit<'p, 'm, V> {
     pub(crate) batch: Batch<'p, V>,
     pub(crate) version: Option<Version>,
-    pub(crate) next: Option<Superstep<'m>>,
+    pub(crate) next: Option<Following<'m>>,
     pub(crate) takes_more: bool,
+}
+
+/// The superstep to plan after a commit, and the channels to read if that has nothing to run.
+pub(crate) struct Following<'m> {
+    pub(crate) superstep: Superstep<'m>,
+    pub(crate) reads: Vec<ChannelId>,
 }
 
 /// Paths within paths, at most: LangGraph's are as deep as its calls.
@@ -52,8 +58,7 @@ impl Program {
         let next = if fields == 2 || (fields == 4 && reader.nil()) {
             None
         } else {
-            reader.fields(3, "the superstep to plan")?;
-            Some(read_superstep(&mut reader)?)
+            Some(self.read_following(&mut reader)?)
         };
         let takes_more = fields == 4 && reader.flag("whether more is taken")?;
         reader.end()?;
@@ -63,6 +68,23 @@ impl Program {
             next,
             takes_more,
         })
+    }
+
+    /// `[step, checkpoint id, namespace]`, and in a fourth field channels, of which names the graph doesn't have are left out.
+    fn read_following<'m>(&self, reader: &mut Reader<'m>) -> Read<Following<'m>> {
+        let before = reader.clone();
+        let fields = reader.array("the superstep to plan")?;
+        if !(3..=4).contains(&fields) {
+            return Err(before.expected("the superstep to plan of 3 or 4 fields"));
+        }
+        let superstep = read_superstep(reader)?;
+        let mut reads = Vec::new();
+        if fields == 4 {
+            for _ in 0..reader.array("the channels to read")? {
+                reads.extend(self.find_channel(reader)?);
+            }
+        }
+        Ok(Following { superstep, reads })
     }
 
     /// Path, node and triggers.

@@ -39,6 +39,7 @@ _restore = quick(
 )
 _FOLDED = frozenset({int, float, str, list, tuple})
 """What a reducer is given as it is; other values may be an `Overwrite`, or say that they are one."""
+_FEW = 4
 _NEEDED = {"binary_operator": ("fold", "initial"), "custom": ("custom",)}
 
 
@@ -76,6 +77,7 @@ class CffiProgram:
         channels: Those that are written with more than a value, by name.
         last_values: The names of those that hold the last value written.
         plain_channels: The numbers of the others, by name.
+        read_at_end: The numbers of a few channels that were read when a run had nothing more to run.
         saved: How the channels' values are saved, by number.
         node_list: The nodes, by number.
         nodes: The nodes, by name.
@@ -96,6 +98,7 @@ class CffiProgram:
         "nodes",
         "number",
         "plain_channels",
+        "read_at_end",
         "saved",
     )
 
@@ -124,6 +127,7 @@ class CffiProgram:
                 self.channels[name] = Channel(number, written)
         self.last_values = frozenset(c.name for c in graph.channels if c.kind == "last_value")
         self.saved = [saved for _, saved in channels]
+        self.read_at_end: tuple[int, ...] = ()
         self.node_list = [
             Node(
                 number,
@@ -179,6 +183,15 @@ class CffiProgram:
         if asked:
             run.prepare(asked)
         return run
+
+    def will_be_read_at_end(self, names: Sequence[str]) -> tuple[int, ...]:
+        """The numbers of channels that are read as a run is over; if they are a few, the next run's last commit is asked for them."""
+        numbers = [self.number_of(name) for name in names]
+        found = tuple(number for number in numbers if number is not None)
+        if len(found) == len(numbers) <= _FEW:
+            self.read_at_end = found
+            return found
+        return ()
 
     def number_of(self, name: str) -> int | None:
         """The number of a channel; None if there is none of that name."""

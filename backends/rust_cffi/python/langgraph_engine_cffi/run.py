@@ -47,7 +47,15 @@ _NO_ANSWERS = pack(())
 class CffiRun:
     """See ``langgraph_engine.protocol.Run``."""
 
-    __slots__ = ("__weakref__", "_highest", "_number", "_program", "_values")
+    __slots__ = (
+        "__weakref__",
+        "_at_end",
+        "_highest",
+        "_number",
+        "_program",
+        "_read_at_end",
+        "_values",
+    )
 
     def __init__(self, program: CffiProgram, number: int, values: Values) -> None:
         self._program = program
@@ -55,6 +63,9 @@ class CffiRun:
         self._values = values
         # Once the library said one. Each commit's reply says it anew.
         self._highest: Version | None = None
+        # Once the last commit left nothing to run: what these channels hold, which are likely to be read then.
+        self._at_end: dict[str, Any] | None = None
+        self._read_at_end: tuple[int, ...] = ()
 
     def __del__(self, free: Callable[[int], None] = _free) -> None:
         free(self._number)
@@ -106,6 +117,9 @@ class CffiRun:
         outgoing = Outgoing(self._program, self._values)
         if version is not None:
             version = plain_version(version)
+        if following:
+            self._read_at_end = self._program.read_at_end
+            following = *following, self._read_at_end
         message = outgoing.commit(writes, version, following)
         asks, said = self._send(_commit, message, outgoing.lent, self._read_commit, several=True)
         while asks:
@@ -132,6 +146,12 @@ class CffiRun:
             own = None if written is None else outgoing.writes(written)
             return names, own, outgoing.answers(answers)
 
+        at_end = self._at_end
+        if written is None and at_end is not None:
+            self._at_end = None  # a list in it is given away
+            numbers = self._program.will_be_read_at_end(names)
+            if numbers and numbers == self._read_at_end:
+                return next(iter(at_end.values()), None) if one else at_end
         if written is None:
             asks, found = self._send(_read, pack((names, None, ())), (), self._read_channels)
         else:
@@ -282,10 +302,18 @@ class CffiRun:
     def _read_commit(self, said: Any) -> tuple[set[str], Any, Any, Plan | None]:
         channels, unknown, released, plan, self._highest = said
         updated = set(map(self._program.channel_names.__getitem__, channels))
-        return updated, unknown, released, None if plan is None else self._read_plan(plan)
+        self._at_end = None
+        if plan is not None:
+            if not plan[0]:
+                if len(plan) > 2:
+                    self._at_end = self._read_channels(plan[2])
+                else:
+                    self._at_end, self._read_at_end = {}, ()
+            plan = self._read_plan(plan)
+        return updated, unknown, released, plan
 
     def _read_plan(self, said: Any) -> Plan:
-        planned, ignored = said
+        planned, ignored = said[0], said[1]
         value_of = self._values.of
         if planned:
             nodes, names = self._program.node_list, self._program.channel_names
