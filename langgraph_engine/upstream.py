@@ -10,8 +10,8 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from datetime import datetime, timezone
+from functools import cached_property
 from types import FunctionType
 from typing import Any, TypeAlias
 
@@ -351,7 +351,8 @@ def keep_runnables(node: PregelNode, bound: Any, writers: Sequence[Any]) -> None
 
     Args:
         node: The node.
-        bound, writers: What it had when it first ran.
+        bound: What it had when it first ran.
+        writers: Likewise.
     """
     own = node.__dict__
     if "node" in own:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from langgraph_engine.errors import ProtocolError
@@ -155,34 +156,46 @@ class Outgoing:
                 return [*zip(numbers, handles, strict=True)]
         held, following = values.held, values.following
         said: list[Any] = []
-        for name, value in writes:
+        rest = iter(writes)
+        for write in rest:
+            name, value = write
             number = plain_channels.get(name)
             if number is None:
-                said.append(self._write(name, value))
-                continue
+                return self._mixed(chain((write,), rest), said)
             handle = following()  # as `lend` does, which is most of a write's cost
             held[handle] = value
             lent.append(handle)
             said.append((number, handle))
         return said
 
-    def _write(self, name: str, value: Any) -> Any:
-        """A write to a channel that isn't written with a value and nothing more."""
-        channel = self._program.channels.get(name)
-        if channel is None or channel.written == "ignored":
-            return name, None
-        number, form = channel
-        if form != "name" and isinstance(value, list):
-            return number, self._items(form, value)
-        values = self._values
-        handle = values.following()
-        values.held[handle] = value
-        self.lent.append(handle)
-        if form == "name":
-            return number, (handle, value if isinstance(value, str) else None)
-        if form == "items":
-            return number, (handle,)
-        return number, ((handle, self._program.packet_node(value)),)
+    def _mixed(self, writes: Iterable[Write], said: list[Any]) -> list[Any]:
+        """Adds writes of which some are to channels that aren't written with a value and nothing more."""
+        find, plain = self._program.channels.get, self._program.plain_channels.get
+        packet_node, lent = self._program.packet_node, self.lent
+        held, following = self._values.held, self._values.following
+        for name, value in writes:
+            number, form = plain(name), "value"
+            if number is None:
+                channel = find(name)
+                if channel is None or channel.written == "ignored":
+                    said.append((name, None))
+                    continue
+                number, form = channel
+                if form != "name" and isinstance(value, list):
+                    said.append((number, self._items(form, value)))
+                    continue
+            handle = following()
+            held[handle] = value
+            lent.append(handle)
+            if form == "value":
+                said.append((number, handle))
+            elif form == "name":
+                said.append((number, (handle, value if isinstance(value, str) else None)))
+            elif form == "items":
+                said.append((number, (handle,)))
+            else:
+                said.append((number, ((handle, packet_node(value)),)))
+        return said
 
     def _items(self, form: str, items: Sequence[Any]) -> list[Any]:
         """What is written to a topic, or was saved of one."""
