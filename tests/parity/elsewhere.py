@@ -9,6 +9,7 @@ from __future__ import annotations
 import operator
 import os
 import sys
+import time
 from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 
 from langgraph.channels import DeltaChannel
@@ -152,8 +153,13 @@ def main() -> None:
 
     engine, name, file = sys.argv[1:]
     langgraph_engine.install(engine, unsupported="raise")
+
+    def die() -> None:
+        time.sleep(0.2)  # a task's result may be had, on stock too, a moment before it is saved
+        os._exit(9)
+
     with SqliteSaver.from_conn_string(file) as saver, writes_saved_at_once():
-        graph = PROGRAMS[name](saver, lambda: os._exit(9))
+        graph = PROGRAMS[name](saver, die)
         graph.invoke(INPUT, THREAD, durability="sync")
 
 
