@@ -158,8 +158,12 @@ class NodePlan:
             numbers = ManagedNumbers.of(names, managed, node.channels) if names else None
         writers: list[_Steps | _Branch] | None = []
         runnables = upstream.writers_of(node)
-        if node.bound is upstream.DEFAULT_BOUND and len(runnables) > 1:
-            writers = None  # the first writer would be the "node" and run in a context
+        if (
+            node.bound is upstream.DEFAULT_BOUND
+            and len(runnables) > 1
+            and not _calls_nobody(runnables[0])
+        ):
+            writers = None  # the first writer is the "node" and runs in a context
         for runnable in runnables:
             writer = _writer(runnable, managed, one)
             if writer is None or writers is None:
@@ -394,6 +398,14 @@ class _Steps:
     def write(self, value: Any, task: LiveTask) -> Any:
         task.writes.extend(written(self.steps, value, _PASSTHROUGH, upstream.SKIP_WRITE))
         return value
+
+
+def _calls_nobody(runnable: Any) -> bool:
+    """Whether a writer is one of LangGraph's for what a graph is given, so that nobody sees in which context it runs."""
+    return type(runnable) is upstream.ChannelWrite and all(
+        upstream.writes_control(entry.mapper) or upstream.update_keys(entry.mapper) is not None
+        for entry in runnable.writes
+    )
 
 
 def _branch_writer(

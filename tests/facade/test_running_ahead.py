@@ -530,7 +530,76 @@ def _subgraph_goes_to_its_parent(log: Log) -> Any:
     return builder.compile()
 
 
+def _entered_by(router: Any, *nodes: str) -> Any:
+    """A graph whose first superstep is a conditional edge."""
+    builder = StateGraph(State)
+    for name in nodes:
+        builder.add_node(name, lambda state, name=name: {"seen": [name, state.get("count")]})
+    builder.add_conditional_edges(START, router, [*nodes, END])
+    return builder.compile()
+
+
+def _entered_by_condition(log: Log) -> Any:
+    def router(state: State, config: RunnableConfig) -> str:
+        log.append([dict(state), config["metadata"]["langgraph_node"]])
+        return "b"
+
+    return _entered_by(router, "a", "b")
+
+
+def _entered_by_a_packet(log: Log) -> Any:
+    def router(state: State) -> Any:
+        log.append([dict(state), get_config()["metadata"]["langgraph_step"]])
+        return [Send("a", {"count": 7})]
+
+    return _entered_by(router, "a")
+
+
+def _entered_by_several(log: Log) -> Any:
+    def router(state: State) -> Any:
+        log.append(dict(state))
+        return ["a", "b", Send("a", {"count": 7})]
+
+    return _entered_by(router, "a", "b")
+
+
+def _left_at_once(log: Log) -> Any:
+    def router(state: State) -> str:
+        log.append(dict(state))
+        return END
+
+    return _entered_by(router, "a")
+
+
+def _entry_raises(log: Log) -> Any:
+    def router(state: State) -> str:
+        log.append(dict(state))
+        raise ValueError("no way in")
+
+    return _entered_by(router, "a")
+
+
+def _entered_by_edges_of_both_kinds(log: Log) -> Any:
+    def router(state: State) -> str:
+        log.append(dict(state))
+        return "b"
+
+    builder = StateGraph(State)
+    builder.add_node("a", _step)
+    builder.add_node("b", lambda _: {"seen": ["b"]})
+    builder.add_edge(START, "a")
+    builder.add_conditional_edges(START, router, ["b"])
+    builder.add_conditional_edges(START, RunnableLambda(router, name="again"), ["b"])
+    return builder.compile()
+
+
 PROGRAMS = [
+    _entered_by_condition,
+    _entered_by_a_packet,
+    _entered_by_several,
+    _left_at_once,
+    _entry_raises,
+    _entered_by_edges_of_both_kinds,
     _managed_values,
     _managed_value_of_ones_own,
     _packets_one_by_one,
