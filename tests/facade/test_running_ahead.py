@@ -896,13 +896,17 @@ def _async(graph: Any) -> Any:
     return _ending(lambda: asyncio.run(graph.ainvoke({"seen": []}, CONFIG)))
 
 
+_SIDE_BY_SIDE = {"other", "a", "b"}
+"""Nodes that may run side by side."""
+
+
 def _comparable(chunks: list[Any]) -> list[Any]:
     """Chunks without ids; those of tasks that threads run together come in any order, so they are sorted."""
     named = [chunk if isinstance(chunk, tuple) else (None, chunk) for chunk in chunks]
     shown = [(mode, _without_ids(chunk)) for mode, chunk in named]
 
     def together(chunk: tuple[Any, Any]) -> bool:
-        return isinstance(chunk[1], dict) and "other" in chunk[1]
+        return isinstance(chunk[1], dict) and not chunk[1].keys().isdisjoint(_SIDE_BY_SIDE)
 
     comparable: list[Any] = []
     for several, group in itertools.groupby(shown, together):
