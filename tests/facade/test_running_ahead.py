@@ -985,7 +985,11 @@ def _thread(saver: InMemorySaver) -> list[Any]:
     saved = []
     for found in saver.list({"configurable": {"thread_id": "1"}}):
         checkpoint: Any = found.checkpoint
-        tasks: dict[str, int] = {}
+        written: dict[
+            str, list[Any]
+        ] = {}  # by task, as those that run side by side end in any order
+        for task_id, channel, value in found.pending_writes or ():
+            written.setdefault(task_id, []).append((channel, shown(value)))
         namespace = found.config["configurable"]["checkpoint_ns"].split(":")[0]
         saved.append(
             (
@@ -996,10 +1000,7 @@ def _thread(saver: InMemorySaver) -> list[Any]:
                 {node: numbers(seen) for node, seen in checkpoint["versions_seen"].items()},
                 checkpoint["updated_channels"],
                 found.parent_config is None,
-                [
-                    (tasks.setdefault(task_id, len(tasks)), channel, shown(value))
-                    for task_id, channel, value in found.pending_writes or ()
-                ],
+                sorted(written.values(), key=repr),
             )
         )
     return sorted(saved, key=lambda entry: (entry[0], -entry[1]["step"]))
