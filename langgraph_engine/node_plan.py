@@ -403,7 +403,10 @@ class _Steps:
 def _calls_nobody(runnable: Any) -> bool:
     """Whether a writer is one of LangGraph's for what a graph is given, so that nobody sees in which context it runs."""
     return type(runnable) is upstream.ChannelWrite and all(
-        upstream.writes_control(entry.mapper) or upstream.update_keys(entry.mapper) is not None
+        type(entry) is upstream.ChannelWriteTupleEntry
+        and (
+            upstream.writes_control(entry.mapper) or upstream.update_keys(entry.mapper) is not None
+        )
         for entry in runnable.writes
     )
 
