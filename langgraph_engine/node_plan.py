@@ -40,6 +40,7 @@ _QUICK_RUNS = 3
 _DISTRUST = 32
 """... and how many more, once one took longer; each time a quick one doesn't end in a moment, twice as many."""
 _MOST_DISTRUST = 1 << 16
+_ENTRIES = (upstream.ChannelWriteTupleEntry, upstream.ChannelWriteEntry)
 _ANSWERS_KEPT = 256  # a router without a path map may answer with anything
 
 
@@ -382,6 +383,8 @@ class _Steps:
     def of(cls, entries: Sequence[Any], one: dict[Any, Any]) -> _Steps | None:
         steps: list[WriteStep] = []
         for entry in entries:
+            if type(entry) not in _ENTRIES:
+                return None  # static sends, and what LangGraph refuses: the long way knows
             mapper, value = entry.mapper, entry.value
             if type(entry) is upstream.ChannelWriteTupleEntry:
                 control = upstream.writes_control(
@@ -389,10 +392,10 @@ class _Steps:
                 )  # only commands and packets say where to go
                 keys = upstream.update_keys(mapper)
                 steps.append(WriteStep(mapper, None, value, control, one.setdefault(keys, keys)))
-            elif type(entry) is upstream.ChannelWriteEntry and entry.channel != upstream.TASKS:
+            elif entry.channel != upstream.TASKS:
                 steps.append(WriteStep(mapper, entry.channel, value, entry.skip_none, None))
             else:
-                return None  # static sends, and what LangGraph refuses: the long way knows
+                return None  # which LangGraph refuses
         return cls(tuple(steps))
 
     def write(self, value: Any, task: LiveTask) -> Any:

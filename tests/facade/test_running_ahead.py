@@ -13,17 +13,20 @@ from typing import Annotated, Any, TypedDict
 
 import pytest
 from langchain_core.runnables import RunnableConfig, RunnableLambda
+from langgraph.channels import EphemeralValue, LastValue, Topic
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.config import get_config
 from langgraph.func import task
 from langgraph.graph import END, START, StateGraph
 from langgraph.managed import IsLastStep, RemainingSteps
 from langgraph.managed.base import ManagedValue
+from langgraph.pregel import NodeBuilder, Pregel
 from langgraph.runtime import RunControl, Runtime
 from langgraph.types import Command, Interrupt, Overwrite, RetryPolicy, Send, interrupt
 
 import langgraph_engine
 from langgraph_engine import live_task
+from langgraph_engine.upstream import ChannelWrite, ChannelWriteEntry, PregelNode
 
 ENGINES = [info.name for info in langgraph_engine.engines() if info.name != "langgraph"]
 Log = list[Any]
@@ -563,6 +566,35 @@ def _entered_by_several(log: Log) -> Any:
     return _entered_by(router, "a", "b")
 
 
+def _writers_that_send(log: Log) -> Any:
+    """A graph made by hand, whose writers have packets of their own."""
+
+    def node(value: Any) -> Any:
+        log.append(value)
+        return value
+
+    def sends(*before: Any) -> PregelNode:
+        writers = [ChannelWrite([Send("last", len(before))]), *before]
+        return PregelNode(channels="seen", triggers=["seen"], writers=writers)
+
+    after = RunnableLambda(lambda value: value)
+    return Pregel(
+        nodes={
+            "one": sends(),
+            "two": sends(after, ChannelWrite([ChannelWriteEntry("count", 2)])),
+            "last": NodeBuilder().do(node).write_to("out").build(),
+        },
+        channels={
+            "seen": EphemeralValue(list),
+            "count": LastValue(int),
+            "out": Topic(int),
+            "__pregel_tasks": Topic(Send),
+        },
+        input_channels=["seen"],
+        output_channels=["count", "out"],
+    )
+
+
 def _left_at_once(log: Log) -> Any:
     def router(state: State) -> str:
         log.append(dict(state))
@@ -594,6 +626,7 @@ def _entered_by_edges_of_both_kinds(log: Log) -> Any:
 
 
 PROGRAMS = [
+    _writers_that_send,
     _entered_by_condition,
     _entered_by_a_packet,
     _entered_by_several,
