@@ -6,12 +6,12 @@ they need no scratchpad, and an engine that runs a superstep can have them added
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from langgraph.managed.is_last_step import IsLastStepManager, RemainingStepsManager
 
-__all__ = ["ManagedNumbers"]
+__all__ = ["ManagedNumbers", "with_managed"]
 
 _KNOWN = (IsLastStepManager, RemainingStepsManager)
 
@@ -26,6 +26,24 @@ class _Numbers(NamedTuple):
 
     step: int
     stop: int
+
+
+def with_managed(
+    read: Mapping[str, Any], managed: Mapping[str, Any], looked_at: Any, order: Iterable[str]
+) -> dict[str, Any]:
+    """What was read of the channels, together with managed values.
+
+    Args:
+        read: What those channels hold that hold something.
+        managed: The managed values, by name.
+        looked_at: What they look at: a task's scratchpad, or what stands for it.
+        order: The names of all that was to be read, in the order of the result.
+    """
+    return {
+        name: managed[name].get(looked_at) if name in managed else read[name]
+        for name in order
+        if name in managed or name in read
+    }
 
 
 class ManagedNumbers:
@@ -59,8 +77,4 @@ class ManagedNumbers:
             for name, value in managed.items():
                 read[name] = value.get(numbers)
             return read
-        return {
-            name: managed[name].get(numbers) if name in managed else read[name]
-            for name in self._order
-            if name in managed or name in read
-        }
+        return with_managed(read, managed, numbers, self._order)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from copy import copy
 from typing import TYPE_CHECKING, Any
 
+from langgraph_engine.managed_values import with_managed
 from langgraph_engine.protocol import PUSH, Task
 from langgraph_engine.task_config import note_input_error
 
@@ -44,11 +45,7 @@ def task_input(
         if plan.input_key in coerced:
             return copy(coerced[plan.input_key])
         if plan.managed:
-            value = {
-                name: managed[name].get(scratchpad) if name in managed else value[name]
-                for name in plan.node.channels
-                if name in managed or name in value
-            }
+            value = with_managed(value, managed, scratchpad, plan.node.channels)
         if plan.node.mapper is not None:
             value = plan.node.mapper(value)
     except Exception as error:

@@ -40,6 +40,7 @@ _restore = quick(
 _FOLDED = frozenset({int, float, str, list, tuple})
 """What a reducer is given as it is; other values may be an `Overwrite`, or say that they are one."""
 _FEW = 4
+"""Of so many channels at most the last commit tells what they hold: each superstep's message names them."""
 _NEEDED = {"binary_operator": ("fold", "initial"), "custom": ("custom",)}
 
 
