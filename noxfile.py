@@ -281,11 +281,16 @@ def asked_for(name: str) -> bool:
 
 @nox.session(python=OTHERS or DEFAULT)
 def smoke(session: nox.Session) -> None:
-    """A quick look at the other interpreters: facade, some parity, the protocol's scenarios."""
+    """A quick look at the other interpreters: facade, some parity, the protocol's scenarios.
+
+    The long comparison with stock is left to the main and the newest interpreter, the facade to those and the oldest;
+    with arguments for pytest it is tested here too.
+    """
     install(session, *TEST_TOOLS)
-    # The long comparison with stock says nothing of an interpreter that the main and the newest don't.
-    shorter = [] if session_python(session) == SUPPORTED[-1] else [f"--deselect={LONG}"]
-    session.run("pytest", "-q", *SIDE_BY_SIDE, "tests/facade", *shorter, *session.posargs)
+    version = session_python(session)
+    shorter = [] if version == SUPPORTED[-1] else [f"--deselect={LONG}"]
+    if version in {SUPPORTED[0], SUPPORTED[-1]} or session.posargs:
+        session.run("pytest", "-q", *SIDE_BY_SIDE, "tests/facade", *shorter, *session.posargs)
     some = ("-k", "chain or react_agent or interrupt_and_resume")
     session.run("pytest", "-q", *SIDE_BY_SIDE, "--dist=loadfile", "tests/parity", *some)
     for engine in engines():

@@ -31,7 +31,7 @@ from langgraph_engine.execute import (
 )
 from langgraph_engine.forks import free_in_forks
 from langgraph_engine.protocol import PUSH, TaskWrites, made
-from langgraph_engine.streams import update_of
+from langgraph_engine.streams import shown_of
 from langgraph_engine.turns import turn_is_due
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ _NOT_CHANNELS = frozenset(
     }
 )
 """Names a task writes to that say something about the task, not about a channel."""
+_NOBODY_WAITS = "no task of this execution waits for anything"
 _becoming_live = free_in_forks(threading.Lock())
 Waits = tuple[int, Any]
 
@@ -86,6 +87,7 @@ class FacadeExecutor:
         self.set_config = host.config_variable.set
         self.clock = host.clock
         self.unsaved_id = unsaved_ids(host.ticks, host.id_tail)
+        self.passthrough, self.skip_write = host.passthrough, host.skip_write
         self.plans_ahead = "commit_and_plan" in engine.capabilities
         # A reducer may draw from where ids of saved checkpoints are drawn.
         self.draws_ahead = not asks
@@ -115,8 +117,8 @@ class StepTask:
         task: The task as it was planned.
         given: The node's input.
         value: The same, then what the node or the writer before returned.
-        writes: What it wrote, as long as there is no live task.
-        live: The facade's task, if there is one; then its writes count.
+        writes: What it wrote, in order; ``extend`` may be called from any thread.
+        live: The facade's task, if there is one; it writes to the same list.
         function: What is called for the node; None for a node that hands on what it is given.
         awaited: Whether what it returns is awaited.
         started: When it was called, in seconds since the epoch.
@@ -162,7 +164,7 @@ class StepTask:
             made.value = self.given
             with _becoming_live:
                 if self.live is None:
-                    made.writes.extend(self.writes)
+                    made.writes = self.writes
                     self.live = made
         return self.live
 
@@ -173,16 +175,6 @@ class StepTask:
     def use_config(self, config: Any) -> None:
         """From here on the task's config is this one."""
         self.looked_at().use_config(config)
-
-    def write(self, writes: Iterable[Write]) -> None:
-        """Add writes."""
-        with _becoming_live:
-            (self.writes if self.live is None else self.live.writes).extend(writes)
-
-    def written(self) -> list[Write]:
-        """What it wrote so far."""
-        writes: list[Write] = self.writes if self.live is None else self.live.writes
-        return writes
 
 
 class FacadeExecution:
@@ -212,7 +204,7 @@ class FacadeExecution:
         self._saver, self._saves_each = place.saver, place.saves_each
         self._streamed = place.streamed
         self._under_way: StepTask | None = None
-        self._chunks: list[tuple[str, Any]] = []
+        self._chunks: list[Any] = []  # as the caller of the stream takes them
         self._moved_on = False
 
     def go(self, step: int, checkpoint_id: str, updated: Collection[str] | None) -> Stop:
@@ -225,20 +217,19 @@ class FacadeExecution:
 
     def resume(self, value: Any) -> Stop:
         """Go on with what was awaited, or after what was streamed."""
-        task = self._take_under_way()
+        task, self._under_way = self._under_way, None
+        if task is None:
+            raise RuntimeError(_NOBODY_WAITS)
         if task.then is None and not self._found(task):
-            return self._told(None, None, None)
+            task = None
         return self._told(None, task, value)
 
     def give_up(self) -> Any:
         """Forget the task under way, because what was awaited raised; the live task."""
-        return self._take_under_way().looked_at()
-
-    def _take_under_way(self) -> StepTask:
         task, self._under_way = self._under_way, None
         if task is None:
-            raise RuntimeError("no task of this execution waits for anything")
-        return task
+            raise RuntimeError(_NOBODY_WAITS)
+        return task.looked_at()
 
     def _told(self, plan: Plan | None, task: StepTask | None, value: Any) -> Stop:
         """Run supersteps; if that raises, the place learns where."""
@@ -262,12 +253,12 @@ class FacadeExecution:
                 task = self._start(plan)
                 if task is None:
                     return self._left(plan)
-                if self._chunks:
-                    self._under_way = task
-                    return self._stopped(STREAMED, self._taken())
+                chunks = self._chunks
+                if chunks:
+                    self._under_way, self._chunks = task, []
+                    return self._stopped(STREAMED, chunks)
             try:
                 if task.then is None:
-                    task.started = self._executor.clock.time()
                     waits = self._call(task)
                 else:
                     receive, more = task.then
@@ -290,7 +281,7 @@ class FacadeExecution:
         task.then = None  # which may refer back to the task
         if task.live is not None and place.calls is not None:
             return self._stopped(FINISHED, task.live), None
-        writes: Any = task.writes if task.live is None else task.live.writes
+        writes = task.writes
         if self._streamed is not None and not self._shows(task, writes, self._streamed):
             return self._stopped(FINISHED, task.looked_at()), None
         if self._saves_each:
@@ -317,21 +308,27 @@ class FacadeExecution:
         self._chunks = []
         if streamed.updates and not (streamed.hidden or task.call.hidden):
             keys = streamed.output_keys
-            shown = keys if isinstance(keys, str) else self._place.output_key_set
-            self._chunks.append(("updates", {task.task.name: update_of(writes, shown)}))
+            shown = shown_of(writes, keys if type(keys) is str else self._place.output_key_set)
+            chunk = {task.task.name: shown}
+            self._chunks.append(("updates", chunk) if streamed.named else chunk)
         return True
 
-    def _taken(self) -> list[Any]:
-        """The chunks, as the caller of the stream takes them."""
-        chunks, self._chunks = self._chunks, []
-        assert self._streamed is not None
-        return chunks if self._streamed.named else [chunk for _, chunk in chunks]
+    def _show_values(self, writes: Iterable[Write], streamed: Streamed) -> None:
+        """Make the chunk of values after a commit that changed them, if it is to be seen."""
+        outputs = self._place.output_key_set
+        if streamed.values and any(channel in outputs for channel, _ in writes):
+            chunk = self._run.read(streamed.output_keys)
+            self._chunks.append(("values", chunk) if streamed.named else chunk)
 
     def _left(self, plan: Plan | None) -> Stop:
         """Leave the next superstep, and chunks that weren't taken, to the ordinary way."""
         chunks, self._chunks = self._chunks, []
-        for chunk in chunks:
-            self._place.show(*chunk)
+        if chunks:
+            streamed = self._streamed
+            assert streamed is not None
+            mode = "updates" if streamed.updates else "values"
+            for chunk in chunks:
+                self._place.show(*(chunk if streamed.named else (mode, chunk)))
         return self._stopped(PLANNED, plan)
 
     # --- plan
@@ -403,16 +400,18 @@ class FacadeExecution:
         """The context a node or a conditional edge runs in: the caller's, with the task's config."""
         executor = self._executor
         context: Context = executor.copy_context()
-        if task.live is None:
+        live = task.live
+        if live is None:
             config: Any = executor.config_type()
             config.task = task
         else:
-            config = task.live.config
+            config = live.config
         context.run(executor.set_config, config)
         return context
 
     def _call(self, task: StepTask) -> Waits | None:
         function, call = task.function, task.call
+        task.started = self._executor.clock.time()
         if function is None:
             return None
         if call.by_method:
@@ -474,19 +473,22 @@ class FacadeExecution:
 
     def _advance(self, task: StepTask) -> Waits | None:
         """Have the writers write that haven't yet."""
-        host, writers = self._executor.host, task.call.writers
-        while task.writer < len(writers):
-            writer = writers[task.writer]
-            task.writer += 1
+        executor, writers, number = self._executor, task.call.writers, task.writer
+        passthrough, skip_write = executor.passthrough, executor.skip_write
+        while number < len(writers):
+            writer = writers[number]
+            number += 1
             if type(writer) is tuple:
-                task.write(written(writer, task.value, host.passthrough, host.skip_write))
+                task.writes += written(writer, task.value, passthrough, skip_write)
                 continue
+            task.writer = number
             waits = self._ask(task, writer)  # type: ignore[arg-type]  # no steps, so an edge
             if waits is not None:
                 return waits
-        if self._event_loop is not None and not task.had_turn:
-            task.had_turn = True
-            if turn_is_due(self._event_loop):
+        event_loop = self._event_loop
+        if event_loop is not None and not task.had_turn:
+            task.writer, task.had_turn = number, True
+            if turn_is_due(event_loop):
                 task.then = _nothing, ()
                 return TURN, None
         return None
@@ -517,7 +519,7 @@ class FacadeExecution:
         """What a conditional edge is asked about."""
         if branch.select is None:
             return task.value
-        state = self._run.read(branch.select, task.written())
+        state = self._run.read(branch.select, task.writes)
         if branch.managed is not None:
             state = branch.managed(state, self._step, self._place.stop)
         if branch.mapper is not None:
@@ -544,46 +546,41 @@ class FacadeExecution:
     def _commit(self, task: StepTask, writes: Sequence[Write]) -> Plan | None:
         """Commit the superstep; the position is then the next one's. Gives its plan, if it is known."""
         place, run, planned = self._place, self._run, task.task
-        told = planned.path, planned.name, writes, planned.triggers
-        committing = [made(TaskWrites, told)]
+        executor, saver = self._executor, self._saver
+        committing = [made(TaskWrites, (planned.path, planned.name, writes, planned.triggers))]
         version, plan, next_id = None, None, None
-        executor = self._executor
         plans_ahead = executor.plans_ahead
-        if self._saver is not None:
-            version = self._saver.get_next_version(run.max_version(), None)
+        if saver is not None:
+            version = saver.get_next_version(run.max_version(), None)
             # One that is refused draws no id.
             plans_ahead = (
                 plans_ahead
                 and executor.draws_ahead
                 and len({channel for channel, _ in writes}) == len(writes)
             )
+        following = self._step + 1
         if plans_ahead:
-            next_id = self._next_id()
-            following = self._step + 1, next_id, place.namespace
-            committed, plan = run.commit_and_plan(committing, version, *following)
+            next_id = executor.unsaved_id() if saver is None else self._next_id()
+            (updated, unknown), plan = run.commit_and_plan(
+                committing, version, following, next_id, place.namespace
+            )
         else:
-            committed = run.commit(committing, version)
+            updated, unknown = run.commit(committing, version)
         task.over = True
-        updated, unknown = committed
-        for _, _, channel in unknown:
-            place.wrote_nowhere(planned.name, planned.path, channel)
+        if unknown:
+            for _, _, channel in unknown:
+                place.wrote_nowhere(planned.name, planned.path, channel)
         self._updated = updated or None
         if not place.output_key_set.isdisjoint(updated):
             self._due = True
             if self._streamed is not None:
                 self._show_values(writes, self._streamed)
         self._checkpoint_id = next_id or self._next_id()
-        self._step += 1
+        self._step = following
         if not self._moved_on:
             self._moved_on = True
             place.moved_on()
         return plan
-
-    def _show_values(self, writes: Iterable[Write], streamed: Streamed) -> None:
-        """Make the chunk of values after a commit that changed them, if it is to be seen."""
-        outputs = self._place.output_key_set
-        if streamed.values and any(channel in outputs for channel, _ in writes):
-            self._chunks.append(("values", self._run.read(streamed.output_keys)))
 
     def _next_id(self) -> str:
         """The id of the checkpoint after the superstep."""
@@ -596,7 +593,7 @@ def _follow(task: StepTask, branch: BranchCall, answer: Any) -> None:
     writes = branch.known.get(answer) if type(answer) is str else None
     if writes is None:
         task.value, writes = branch.answered(task.value, answer)
-    task.write(writes)
+    task.writes.extend(writes)
 
 
 def _take(task: StepTask, value: Any) -> None:

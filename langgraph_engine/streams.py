@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from langgraph_engine.invocation import Invocation
 
-__all__ = ["Chunks", "Latest", "QueueChunks", "update_of"]
+__all__ = ["Chunks", "Latest", "QueueChunks", "shown_of", "update_of"]
 
 
 @dataclass(slots=True)
@@ -115,6 +115,11 @@ def update_of(writes: Sequence[tuple[str, Any]], output_keys: str | Collection[s
     for channel, value in writes:
         if channel == upstream.RETURN:
             return value
+    return shown_of(writes, output_keys)
+
+
+def shown_of(writes: Sequence[tuple[str, Any]], output_keys: str | Collection[str]) -> Any:
+    """``update_of`` for a task that doesn't say what it returned."""
     if isinstance(output_keys, str):
         each = [value for channel, value in writes if channel == output_keys]
     else:

@@ -28,9 +28,9 @@ def turn_is_due(event_loop: Any) -> bool:
     asyncio's own loops say whether anything is waiting for a turn; if nothing is, the turn is left out,
     but not for long, as only a turn looks at sockets.
     """
-    _steps.ended += 1
+    ended = _steps.ended = _steps.ended + 1
     return bool(
-        _steps.ended % _STEPS_WITHOUT_A_TURN == 0
+        ended % _STEPS_WITHOUT_A_TURN == 0
         or getattr(event_loop, "_ready", True)
         or getattr(event_loop, "_scheduled", True)
     )

@@ -569,12 +569,8 @@ def _entered_by_several(log: Log) -> Any:
 def _writers_that_send(log: Log) -> Any:
     """A graph made by hand, whose writers have packets of their own."""
 
-    def node(value: Any) -> Any:
-        log.append(value)
-        return value
-
     def sends(*before: Any) -> PregelNode:
-        writers = [ChannelWrite([Send("last", len(before))]), *before]
+        writers = [ChannelWrite([Send("other", len(before))]), *before]
         return PregelNode(channels="seen", triggers=["seen"], writers=writers)
 
     after = RunnableLambda(lambda value: value)
@@ -582,7 +578,7 @@ def _writers_that_send(log: Log) -> Any:
         nodes={
             "one": sends(),
             "two": sends(after, ChannelWrite([ChannelWriteEntry("count", 2)])),
-            "last": NodeBuilder().do(node).write_to("out").build(),
+            "other": NodeBuilder().do(lambda value: value).write_to("out").build(),
         },
         channels={
             "seen": EphemeralValue(list),

@@ -90,9 +90,20 @@ class Channel:
         """A state that may be updated without the run noticing."""
         return state
 
-    def _reject_many(self, reason: str, values: Sequence[Any]) -> None:
-        if len(values) > 1:
-            raise CommitRejected(reason, self.spec.name)
+    def settle(self, state: Any, fresh: dict[str, Any], updated: set[str]) -> None:
+        """Note what a commit makes of the channel: its new state, and whether it can be read then.
+
+        Args:
+            state: What ``update`` or ``finish`` gave.
+            fresh: Takes the new state, by the channel's name.
+            updated: Takes the name.
+        """
+        if state is UNCHANGED:
+            return
+        name = self.spec.name
+        fresh[name] = state
+        if self.available(state):
+            updated.add(name)
 
 
 def _emptied(state: Any) -> Any:
@@ -105,7 +116,8 @@ class LastValue(Channel):
     __slots__ = ()
 
     def update(self, state: Any, values: Sequence[Any]) -> Any:
-        self._reject_many("last_value_many", values)
+        if len(values) > 1:
+            raise CommitRejected("last_value_many", self.spec.name)
         return values[-1] if values else UNCHANGED
 
 
@@ -126,8 +138,8 @@ class EphemeralValue(Channel):
     forgets = True
 
     def update(self, state: Any, values: Sequence[Any]) -> Any:
-        if self.spec.guard:
-            self._reject_many("ephemeral_value_many", values)
+        if len(values) > 1 and self.spec.guard:
+            raise CommitRejected("ephemeral_value_many", self.spec.name)
         return values[-1] if values else _emptied(state)
 
 
@@ -137,8 +149,8 @@ class UntrackedValue(Channel):
     __slots__ = ()
 
     def update(self, state: Any, values: Sequence[Any]) -> Any:
-        if self.spec.guard:
-            self._reject_many("untracked_value_many", values)
+        if len(values) > 1 and self.spec.guard:
+            raise CommitRejected("untracked_value_many", self.spec.name)
         return values[-1] if values else UNCHANGED
 
     def save(self, state: Any) -> Any:

@@ -134,8 +134,10 @@ class PythonRun:
         nodes, triggers = self._program.nodes, self._program.trigger_to_nodes
         if not updated or not triggers:
             return nodes.values()
-        names = {name for channel in updated for name in triggers.get(channel, ())}
-        return [nodes[name] for name in sorted(names) if name in nodes]
+        names: set[str] = set()
+        for channel in updated:
+            names.update(triggers.get(channel, ()))
+        return map(nodes.__getitem__, sorted(names & nodes.keys()))
 
     def _triggered(self, node: NodeSpec) -> bool:
         channels, states, versions = self._program.channels, self._states, self._versions
@@ -215,14 +217,9 @@ class PythonRun:
             partial(self._kept_aside, kept) if program.has_custom else self._states.get
         )
 
-        def apply(name: str, state: Any) -> None:
-            if state is UNCHANGED:
-                return
-            fresh[name] = state
-            if channels[name].available(state):
-                updated.add(name)
-
-        triggers = {name for task in writes for name in task.triggers}
+        triggers: set[str] = set()
+        for task in writes:
+            triggers.update(task.triggers)
         for name in triggers:
             if name in channels:
                 state = channels[name].consume(present(name, EMPTY))
@@ -231,17 +228,20 @@ class PythonRun:
         grouped, unknown = self._group(writes)
         for name, values in grouped.items():
             state = fresh[name] if name in fresh else present(name, EMPTY)
-            apply(name, channels[name].update(state, values))
+            channel = channels[name]
+            channel.settle(channel.update(state, values), fresh, updated)
         if triggers:  # else these are no tasks' writes, and no superstep passed
             for name in self._fleeting.union(program.forgetting.intersection(fresh)):
                 if name not in updated:
                     state = fresh[name] if name in fresh else present(name, EMPTY)
-                    if channels[name].available(state):
-                        apply(name, channels[name].update(state, ()))
+                    channel = channels[name]
+                    if channel.available(state):
+                        channel.settle(channel.update(state, ()), fresh, updated)
             if program.waiting and not any(n in program.trigger_to_nodes for n in updated):
                 for name in program.waiting:
                     state = fresh[name] if name in fresh else present(name, EMPTY)
-                    apply(name, channels[name].finish(state))
+                    channel = channels[name]
+                    channel.settle(channel.finish(state), fresh, updated)
         return fresh, updated, unknown
 
     def _kept_aside(self, kept: dict[str, Any], name: str, default: Any) -> Any:

@@ -99,6 +99,8 @@ struct said {
     uint16_t kind;
     struct lge_message message;
     msgpack_unpacked unpacked;
+    /* Memory for what `lge_run_commit_into` writes; of no more bytes than it was told, to find out one too many. */
+    uint8_t *room;
     /* The program or the run, of a compile or a restore. */
     uint64_t number;
 };

@@ -149,6 +149,16 @@ typedef struct lge_host {
 // One invocation of a program. 0 is none.
 typedef uint64_t lge_run;
 
+// Where the result of `lge_run_commit_into` goes.
+typedef struct lge_answer {
+  // What doesn't go into `room`; filled only then, and freed by the host.
+  struct lge_message message;
+  // Memory of the host's for a result; NULL for none.
+  uint8_t *room;
+  // How many bytes it has.
+  size_t size;
+} lge_answer;
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
@@ -291,6 +301,23 @@ int32_t lge_run_commit(lge_run run,
                        size_t length,
                        struct lge_message *reply,
                        struct lge_error *error);
+
+// As `lge_run_commit`, with less to do about a result of few bytes: one that fits `room` of `answer` is
+// written there, and the number of its bytes, two at least, is what the call returns; `message` of `answer` is
+// left alone. The handles in it are good until the run's next commit, or its end. Anything else is handed out as
+// `message` of `answer`, which the host frees, with the status `lge_run_commit` has.
+//
+// `answer` is not NULL, and its `room` may be. Fails and is refused as `lge_run_commit`. Any thread; calls
+// of one run wait for each other. Since version 1.
+//
+// # Safety
+// The pointers are NULL or point to memory of their type; `message` to `length` bytes, and `room` of `answer` is
+// NULL or points to `size` bytes, which nobody else uses meanwhile.
+int32_t lge_run_commit_into(lge_run run,
+                            const uint8_t *message,
+                            size_t length,
+                            struct lge_answer *answer,
+                            struct lge_error *error);
 
 // Answers the questions of a restore, all in one array, or the last question of a commit, or in an array all of
 // those it asked together: message `answer`. Replies as the call it goes on with.

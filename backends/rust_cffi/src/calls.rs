@@ -4,11 +4,14 @@
 use crate::failure::{Failure, guard, is_null, lge_error};
 use crate::handles::handles;
 use crate::host::{Host, lge_host};
-use crate::message::lge_message;
+use crate::message::{lge_answer, lge_message};
 use crate::run::{Outcome, Run};
 use crate::{LGE_ASK, LGE_DONE, bytes, fill, lge_program, lge_run};
 use lge_core::error::Error;
 use std::sync::Arc;
+
+/// As much of a room is used at most, so that a length is a number of `i32`.
+const MOST_ROOM: usize = 1 << 30;
 
 /// Starts a run from a checkpoint, or from nothing: message `restore`. On success `run` is the host's,
 /// to free with `lge_run_free`. With `LGE_ASK`, `reply` is an array of questions; all are answered at
@@ -137,6 +140,46 @@ pub unsafe extern "C" fn lge_run_commit(
 ) -> i32 {
     // SAFETY: the caller vouches for the pointers.
     unsafe { tell(run, message, length, reply, error, Run::commit) }
+}
+
+/// As `lge_run_commit`, with less to do about a result of few bytes: one that fits `room` of `answer` is
+/// written there, and the number of its bytes, two at least, is what the call returns; `message` of `answer` is
+/// left alone. The handles in it are good until the run's next commit, or its end. Anything else is handed out as
+/// `message` of `answer`, which the host frees, with the status `lge_run_commit` has.
+///
+/// `answer` is not NULL, and its `room` may be. Fails and is refused as `lge_run_commit`. Any thread; calls
+/// of one run wait for each other. Since version 1.
+///
+/// # Safety
+/// The pointers are NULL or point to memory of their type; `message` to `length` bytes, and `room` of `answer` is
+/// NULL or points to `size` bytes, which nobody else uses meanwhile.
+// SAFETY: as for `lge_abi_version`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lge_run_commit_into(
+    run: lge_run,
+    message: *const u8,
+    length: usize,
+    answer: *mut lge_answer,
+    error: *mut lge_error,
+) -> i32 {
+    // SAFETY: the caller vouches for `message`.
+    let call = |run: &Run| run.commit(unsafe { bytes(message, length)? });
+    let deliver = |run: &Run, outcome: Outcome, host: &Arc<Host>| {
+        // SAFETY: the caller vouches for `answer`, which was found not to be NULL, and its room.
+        let (room, size) = unsafe { ((*answer).room, (*answer).size) };
+        let outcome = match outcome {
+            Outcome::Done(reply) if !room.is_null() && reply.length() <= size.min(MOST_ROOM) => {
+                // SAFETY: as above.
+                let written = unsafe { reply.write_to(room, run) };
+                return Ok(written);
+            }
+            other => other,
+        };
+        // SAFETY: as above.
+        unsafe { reply_with(&raw mut (*answer).message, outcome, host) }
+    };
+    // SAFETY: the caller vouches for `error`.
+    unsafe { settle(run, answer.is_null(), error, call, deliver) }
 }
 
 /// Answers the questions of a restore, all in one array, or the last question of a commit, or in an array all of
@@ -389,17 +432,32 @@ unsafe fn ask(
     error: *mut lge_error,
     call: impl FnOnce(&Run) -> Result<Outcome, Failure>,
 ) -> i32 {
+    // SAFETY: the caller vouches for `reply`.
+    let deliver = |_: &Run, outcome, host: &Arc<Host>| unsafe { reply_with(reply, outcome, host) };
+    // SAFETY: the caller vouches for `error`.
+    unsafe { settle(run, reply.is_null(), error, call, deliver) }
+}
+
+/// A call of a run's, and what is done with its outcome.
+///
+/// # Safety
+/// `error` is NULL or points to memory of its type.
+unsafe fn settle(
+    run: lge_run,
+    nowhere: bool,
+    error: *mut lge_error,
+    call: impl FnOnce(&Run) -> Result<Outcome, Failure>,
+    deliver: impl FnOnce(&Run, Outcome, &Arc<Host>) -> Result<i32, Error>,
+) -> i32 {
     let mut host = None;
     let body = || {
         let run = handles().runs.find(run)?;
-        if reply.is_null() {
+        if nowhere {
             return Err(is_null("reply").into());
         }
         let host = host.insert(Arc::clone(&run.host));
         let outcome = call(&run)?;
-        // SAFETY: the caller vouches for `reply`.
-        let replied = unsafe { reply_with(reply, outcome, host) };
-        replied.map_err(|error| Failure::from(error).after_taking(host))
+        deliver(&run, outcome, host).map_err(|error| Failure::from(error).after_taking(host))
     };
     // SAFETY: the caller vouches for `error`.
     let status = unsafe { guard(error, body) };

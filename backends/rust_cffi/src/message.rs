@@ -2,6 +2,7 @@
 
 use crate::handles::handles;
 use crate::host::{Host, Value};
+use crate::run::Run;
 use lge_core::error::Error;
 use lge_core::versions::Version;
 use rmp::encode;
@@ -21,6 +22,19 @@ pub struct lge_message {
     pub length: usize,
     /// What the library knows it by; 0 for a message that isn't there.
     pub id: u64,
+}
+
+/// Where the result of `lge_run_commit_into` goes.
+#[repr(C)]
+#[derive(Debug)]
+#[allow(non_camel_case_types, reason = "C's name for it")]
+pub struct lge_answer {
+    /// What doesn't go into `room`; filled only then, and freed by the host.
+    pub message: lge_message,
+    /// Memory of the host's for a result; NULL for none.
+    pub room: *mut u8,
+    /// How many bytes it has.
+    pub size: usize,
 }
 
 /// What a message to the host is made of.
@@ -121,6 +135,23 @@ impl Reply {
             }
             Version::Str(text) => self.text(text),
         }
+    }
+
+    /// How many bytes it has.
+    pub(crate) fn length(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Copies the message to the host's memory, and leaves the values it mentions to the run. Gives its length.
+    ///
+    /// # Safety
+    /// `room` points to `length` bytes that nobody else uses.
+    pub(crate) unsafe fn write_to(self, room: *mut u8, run: &Run) -> i32 {
+        let length = self.bytes.len();
+        // SAFETY: the caller vouches for the room; the bytes are this message's own.
+        unsafe { std::ptr::copy_nonoverlapping(self.bytes.as_ptr(), room, length) };
+        run.lend(self.values);
+        i32::try_from(length).expect("no larger than the room")
     }
 
     /// Keeps the message and says where it is.

@@ -44,6 +44,8 @@ struct Ready {
     next: Option<Next>,
     /// Whether the host of the commit under way takes several questions at once, and the highest version.
     takes_more: bool,
+    /// What the last commit's reply mentions, if that has no owner of its own.
+    lent: Vec<Value>,
 }
 
 impl Ready {
@@ -52,6 +54,7 @@ impl Ready {
             run,
             next: None,
             takes_more: false,
+            lent: Vec::new(),
         }
     }
 }
@@ -190,11 +193,22 @@ impl Run {
             takes_more,
         } = self.program.read_commit(message, &mut taker(&self.host))?;
         self.with(|ready| {
+            ready.lent.clear();
             let step = ready.run.begin_commit(batch, version)?;
             ready.next = next.map(Next::of);
             ready.takes_more = takes_more;
             Ok(self.committed(ready, step))
         })
+    }
+
+    /// Keeps the values that a commit's reply mentions until the next commit.
+    pub(crate) fn lend(&self, values: Vec<Value>) {
+        // A run that broke meanwhile takes no further call, and says nothing of values.
+        if let (false, Ok(mut state)) = (values.is_empty(), self.state.lock())
+            && let State::Ready(ready) = &mut *state
+        {
+            ready.lent = values;
+        }
     }
 
     /// Answers the questions of a restore, or of a commit that takes several, in an array; or a commit's only one.

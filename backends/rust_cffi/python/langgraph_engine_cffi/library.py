@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
-from ctypes import PYFUNCTYPE, c_char_p, c_int32, c_size_t, c_uint64, c_void_p
+from ctypes import PYFUNCTYPE, c_char_p, c_int32, c_size_t, c_uint64, c_void_p, sizeof
 from typing import TYPE_CHECKING, Any, Final
 
 import ormsgpack
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 __all__ = [
     "ABI_VERSION",
     "ASK",
+    "ASKS",
     "DONE",
+    "HANDLE",
     "KEYS_ARE_NUMBERS",
     "REFUSED",
     "TELL",
@@ -54,6 +56,8 @@ ABI_VERSION: Final = 1
 """The ABI this package calls; the header's ``LGE_ABI_VERSION``."""
 DONE: Final = 0
 """The status of a call whose reply is its result; the header's ``LGE_DONE``."""
+ASKS: Final = 1
+"""The status of a call whose reply is a question; the header's ``LGE_ASK``. A larger one is the length of what it wrote."""
 REFUSED: Final = -2
 """The status of a call that took no handles; the header's ``LGE_REFUSED``."""
 
@@ -98,9 +102,11 @@ def generation() -> int:
 
 
 _new, buffer, unpack = ffi.new, ffi.buffer, ormsgpack.unpackb
-_MESSAGE, _ERROR, _RUN = (
-    ffi.typeof(f"{name} *") for name in ("lge_message", "lge_error", "lge_run")
+_MESSAGE, _ANSWER, _ERROR, _RUN = (
+    ffi.typeof(f"{name} *") for name in ("lge_message", "lge_answer", "lge_error", "lge_run")
 )
+_ROOM: Final = 1 << 12
+"""So many bytes of a commit's reply need no message of the library's."""
 KEYS_ARE_NUMBERS = ormsgpack.OPT_NON_STR_KEYS
 
 pack = ormsgpack.packb
@@ -127,23 +133,44 @@ def quick(name: str, *arguments: Any, gives: Any = c_int32) -> Callable[..., Any
     return PYFUNCTYPE(gives, *arguments)(address(ffi.addressof(lib, name)))
 
 
-ASK: Final = (c_uint64, c_void_p, c_void_p)
+HANDLE: Final[Any] = c_void_p if sizeof(c_void_p) == sizeof(c_uint64) else c_uint64
+"""A number of 64 bits, as ctypes takes it fastest: it makes an address of a number in half the time."""
+_LENGTH: Final[Any] = c_void_p if sizeof(c_void_p) == sizeof(c_size_t) else c_size_t
+
+ASK: Final = (HANDLE, c_void_p, c_void_p)
 """The arguments of a run's calls that take no message: the run, a message and an error to fill."""
-TELL: Final = (c_uint64, c_char_p, c_size_t, c_void_p, c_void_p)
+TELL: Final = (HANDLE, c_char_p, _LENGTH, c_void_p, c_void_p)
 """The arguments of those that take a message: the run, the message, its length, and as for ``ASK``."""
 free_message = quick("lge_message_free", c_void_p, gives=None)
 """Frees a message of the library's."""
 
 
 class Slot:
-    """What one call fills: a message, an error and a run's number, and their addresses."""
+    """What one call fills: a message, an error, a run's number and room for a commit's reply, and their addresses.
 
-    __slots__ = ("error", "error_at", "number", "number_at", "reply", "reply_at")
+    Attributes:
+        reply_at: Where the message is, and the ``lge_answer`` that begins with it.
+        written: The room.
+    """
+
+    __slots__ = (
+        "_answer",
+        "error",
+        "error_at",
+        "number",
+        "number_at",
+        "reply",
+        "reply_at",
+        "written",
+    )
 
     def __init__(self) -> None:
-        self.reply, self.error, self.number = _new(_MESSAGE), _new(_ERROR), _new(_RUN)
-        self.reply_at, self.error_at = address(self.reply), address(self.error)
+        answer = self._answer = _new(_ANSWER)
+        self.reply, self.error, self.number = answer.message, _new(_ERROR), _new(_RUN)
+        self.reply_at, self.error_at = address(answer), address(self.error)
         self.number_at = address(self.number)
+        self.written = memoryview(bytearray(_ROOM))
+        answer.room, answer.size = ffi.from_buffer("uint8_t *", self.written), _ROOM
 
 
 spare: list[Slot] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import chain
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from langgraph_engine.errors import ProtocolError
@@ -23,6 +24,8 @@ _LARGEST = 2**63
 _TAKES_MORE = True
 _MANY = 16
 """So many writes of a task are looked at together."""
+_NAME, _VALUE = itemgetter(0), itemgetter(1)
+"""Of a write."""
 
 
 def graph_message(graph: GraphSpec) -> Any:
@@ -150,9 +153,9 @@ class Outgoing:
         if type(writes) is not list:
             writes = [*writes]
         if len(writes) >= _MANY:
-            numbers = [plain_channels.get(name) for name, _ in writes]
+            numbers = [*map(plain_channels.get, map(_NAME, writes))]
             if None not in numbers:
-                handles = values.lend_all([value for _, value in writes], lent)
+                handles = values.lend_all([*map(_VALUE, writes)], lent)
                 return [*zip(numbers, handles, strict=True)]
         held, following = values.held, values.following
         said: list[Any] = []

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from ctypes import c_uint64
 from typing import TYPE_CHECKING, Any
 
 from langgraph_engine.protocol import PUSH, Committed, PlainTask, Plan, made
 from langgraph_engine_cffi.library import (
     ASK,
+    ASKS,
     DONE,
+    HANDLE,
     KEYS_ARE_NUMBERS,
     REFUSED,
     TELL,
@@ -35,12 +36,12 @@ __all__ = ["CffiRun"]
 
 _PUSHED = (PUSH,)
 _plan, _push = quick("lge_run_plan", *TELL), quick("lge_run_push", *TELL)
-_commit, _answer = quick("lge_run_commit", *TELL), quick("lge_run_answer", *TELL)
+_commit, _answer = quick("lge_run_commit_into", *TELL), quick("lge_run_answer", *TELL)
 _read, _state = quick("lge_run_read", *TELL), quick("lge_run_state", *TELL)
 _see, _unseen = quick("lge_run_see", *TELL), quick("lge_run_unseen", *TELL)
 _checkpoint, _abort = quick("lge_run_checkpoint", *TELL), quick("lge_run_abort", *ASK)
 _max_version, _released = quick("lge_run_max_version", *ASK), quick("lge_run_released", *ASK)
-_free = quick("lge_run_free", c_uint64, gives=None)
+_free = quick("lge_run_free", HANDLE, gives=None)
 _NO_ANSWERS = pack(())
 
 
@@ -79,15 +80,14 @@ class CffiRun:
         """Say which tasks make up the next superstep."""
         known = None if updated is None else [*updated]
         message = pack((step, checkpoint_id, namespace, known, ()))
-        asks, said = self._send(_plan, message, (), self._read_plan)
+        asks, said = self._send(_plan, message, ())
         if asks:
 
             def again(outgoing: Outgoing, answers: list[Answer]) -> Any:
                 return step, checkpoint_id, namespace, known, outgoing.answers(answers)
 
-            said = self._answer(said, _plan, again, self._read_plan)
-        plan: Plan = said
-        return plan
+            said = self._answer(said, _plan, again)
+        return self._read_plan(said)
 
     def push(
         self,
@@ -114,57 +114,85 @@ class CffiRun:
         *following: Any,
     ) -> tuple[Committed, Plan | None]:
         """``commit``, then ``plan`` with what it updated, unless that takes a question, or nothing is to be planned."""
-        outgoing = Outgoing(self._program, self._values)
+        program, values = self._program, self._values
+        outgoing = Outgoing(program, values)
         if version is not None:
             version = plain_version(version)
         if following:
-            self._read_at_end = self._program.read_at_end
+            self._read_at_end = program.read_at_end
             following = *following, self._read_at_end
         message = outgoing.commit(writes, version, following)
-        asks, said = self._send(_commit, message, outgoing.lent, self._read_commit, several=True)
+        asks, said = self._send(_commit, message, outgoing.lent)
         while asks:
             asks, said = self._go_on(said)
-        updated, unknown, released, plan = said
+        channels, unknown, released, planned, self._highest = said
+        names = program.channel_names
+        updated = {*map(names.__getitem__, channels)}
+        plan = self._at_end = None
+        if planned is not None:
+            plan = self._read_plan(planned)
+            if not planned[0]:
+                if len(planned) > 2:
+                    self._at_end = self._read_channels(planned[2])
+                else:
+                    self._at_end, self._read_at_end = {}, ()
         if released:
-            self._values.forget(released)
+            values.forget(released)
         if unknown:
-            unknown = [(writes[task][1], writes[task][0], name) for task, name in unknown]
+            unknown = _unknown(writes, unknown)
         return made(Committed, (updated, unknown)), plan
 
     def read(self, keys: str | Sequence[str], writes: Iterable[Write] | None = None) -> Any:
         """Read channels; with ``writes``, as if one task's writes had been committed."""
         one = isinstance(keys, str)
-        names: list[Any] = [keys] if one else [*keys]
-        written = None if writes is None else [*writes]
-        if written and self._program.last_values.issuperset(names):
-            last = dict(written)
-            if len(last) == len(written) and last.keys() >= {*names}:
-                # One value each replaces whatever was there: nothing the library would have to say.
-                return last[names[0]] if one else {name: last[name] for name in names}
+        names: Any = (keys,) if one else keys
+        if writes is not None:
+            written = writes if type(writes) is list else [*writes]
+            if written and self._program.last_values.issuperset(names):
+                last = dict(written)
+                if len(last) == len(written):
+                    # One value each replaces whatever was there: nothing the library would have to say.
+                    try:
+                        values = [*map(last.__getitem__, names)]
+                    except KeyError:  # others were written
+                        pass
+                    else:
+                        return values[0] if one else dict(zip(names, values, strict=True))
+            found = self._read_as_if([*names], written)
+        elif self._at_end is not None and self._were_read_at_end(names):
+            found, self._at_end = self._at_end, None  # a list in it is given away
+        else:
+            self._at_end = None
+            found = self._read_as_if([*names], None)
+        return next(iter(found.values()), None) if one else found
+
+    def _were_read_at_end(self, names: Sequence[str]) -> bool:
+        """Whether what the last commit's reply holds is what these channels hold."""
+        numbers = self._program.will_be_read_at_end(names)
+        return bool(numbers) and numbers == self._read_at_end
+
+    def _read_as_if(self, names: list[str], written: list[Write] | None) -> dict[str, Any]:
+        """Have the library read channels."""
 
         def again(outgoing: Outgoing, answers: list[Answer]) -> Any:
             own = None if written is None else outgoing.writes(written)
             return names, own, outgoing.answers(answers)
 
-        at_end = self._at_end
-        if written is None and at_end is not None:
-            self._at_end = None  # a list in it is given away
-            numbers = self._program.will_be_read_at_end(names)
-            if numbers and numbers == self._read_at_end:
-                return next(iter(at_end.values()), None) if one else at_end
-        if written is None:
-            asks, found = self._send(_read, pack((names, None, ())), (), self._read_channels)
-        else:
-            outgoing = Outgoing(self._program, self._values)
-            message = outgoing.pack(again, [])
-            asks, found = self._send(_read, message, outgoing.lent, self._read_channels)
+        outgoing = Outgoing(self._program, self._values)
+        message = outgoing.pack(again, [])
+        asks, said = self._send(_read, message, outgoing.lent)
         if asks:
-            found = self._answer(found, _read, again, self._read_channels)
-        return next(iter(found.values()), None) if one else found
+            said = self._answer(said, _read, again)
+        return self._read_channels(said)
 
     def state(self, name: str) -> Any:
         """One channel's checkpoint value, or ``missing``."""
-        return self._tell(_state, name, lambda said: self._read_state(name, said))
+        said = self._tell(_state, name)
+        if said is None:
+            return self._program.missing
+        number = self._program.number_of(name)
+        assert number is not None  # the library knows it
+        return saved_value(said[0], self._program.saved[number], self._values)
 
     def max_version(self) -> Version | None:
         """The highest channel version, or None if no channel was ever written."""
@@ -185,9 +213,10 @@ class CffiRun:
     ) -> dict[str, Any]:
         """Build LangGraph's checkpoint of the present state."""
         changed = None if updated is None else sorted(updated)
-        asks, state = self._send(_checkpoint, _NO_ANSWERS, (), self._read_marks)
+        asks, said = self._send(_checkpoint, _NO_ANSWERS, ())
         if asks:
-            state = self._answer(state, _checkpoint, Outgoing.answers, self._read_marks)
+            said = self._answer(said, _checkpoint, Outgoing.answers)
+        state = self._read_marks(said)
         return {
             "v": state["v"],
             "ts": timestamp,
@@ -209,23 +238,24 @@ class CffiRun:
 
     def _answer(
         self,
-        question: Question,
+        said: Any,
         function: Callable[..., int],
         again: Callable[[Outgoing, list[Answer]], Any],
-        read: Callable[[Any], Any],
     ) -> Any:
         """Go on with a call that changes nothing; ``again`` is its message with answers added."""
-        asks, said = True, question
+        asks = True
         answers: list[Answer] = []
         while asks:
-            answers.append(self._program.answer(said))
+            question = self._program.question(said, self._values)
+            answers.append(self._program.answer(question))
             outgoing = Outgoing(self._program, self._values)
             message = outgoing.pack(again, answers)
-            asks, said = self._send(function, message, outgoing.lent, read)
+            asks, said = self._send(function, message, outgoing.lent)
         return said
 
-    def _go_on(self, questions: Sequence[Question]) -> tuple[bool, Any]:
+    def _go_on(self, said: Sequence[Any]) -> tuple[bool, Any]:
         """Answer a commit's questions. If the user's code raises, the commit is given up."""
+        questions = self._program.questions(said, self._values)
         try:
             answers = [*map(self._program.answer, questions)]
         except BaseException:
@@ -234,26 +264,18 @@ class CffiRun:
             raise
         outgoing = Outgoing(self._program, self._values)
         message = outgoing.pack(Outgoing.answers, answers)
-        return self._send(_answer, message, outgoing.lent, self._read_commit, several=True)
+        return self._send(_answer, message, outgoing.lent)
 
     def _ask(self, function: Callable[..., int]) -> Any:
         """Make a call that has no message."""
         return self._send(function, None, ())[1]
 
-    def _tell(
-        self, function: Callable[..., int], message: Any, read: Callable[[Any], Any] | None = None
-    ) -> Any:
+    def _tell(self, function: Callable[..., int], message: Any) -> Any:
         """Make a call that lends nothing and is never answered with a question."""
-        return self._send(function, pack(message), (), read)[1]
+        return self._send(function, pack(message), ())[1]
 
     def _send(
-        self,
-        function: Callable[..., int],
-        message: bytes | None,
-        lent: Sequence[int],
-        read: Callable[[Any], Any] | None = None,
-        *,
-        several: bool = False,
+        self, function: Callable[..., int], message: bytes | None, lent: Sequence[int]
     ) -> tuple[bool, Any]:
         """Make a call, with a message or without.
 
@@ -261,11 +283,9 @@ class CffiRun:
             function: The library's.
             message: What it is sent.
             lent: The handles in the message.
-            read: Makes what is given of the reply, which is good till it returns; None for the reply itself.
-            several: Whether it may ask several questions.
 
         Returns:
-            Whether the library asks, and what was made of the reply.
+            Whether the library asks, and what it says. The values of the handles in it are in the table until the next call.
         """
         try:
             filled = spare.pop()
@@ -276,19 +296,21 @@ class CffiRun:
             status = function(self._number, reply_at, filled.error_at)
         else:
             status = function(self._number, message, len(message), reply_at, filled.error_at)
+        if status > ASKS:
+            try:
+                return False, unpack(filled.written[:status], option=KEYS_ARE_NUMBERS)
+            finally:
+                spare.append(filled)
         if status < DONE:
             raise self._failure(status, filled.error, lent)
         try:
             reply = filled.reply
             # As `contents` does, which would be another call.
             said = unpack(buffer(reply.data, reply.length)[:], option=KEYS_ARE_NUMBERS)
-            if status != DONE:
-                ask = self._program.questions if several else self._program.question
-                return True, ask(said, self._values)
-            return False, said if read is None else read(said)
         finally:
             free_message(reply_at)
             spare.append(filled)
+        return status != DONE, said
 
     def _failure(self, status: int, error: Any, lent: Sequence[int]) -> Exception:
         """The exception for a call that failed. The values only its message had are let go."""
@@ -297,20 +319,7 @@ class CffiRun:
         self._values.forget(lent if status == REFUSED else self._ask(_released))
         return failed
 
-    # --- what replies say; a handle's value is looked up before the reply is freed
-
-    def _read_commit(self, said: Any) -> tuple[set[str], Any, Any, Plan | None]:
-        channels, unknown, released, plan, self._highest = said
-        updated = set(map(self._program.channel_names.__getitem__, channels))
-        self._at_end = None
-        if plan is not None:
-            if not plan[0]:
-                if len(plan) > 2:
-                    self._at_end = self._read_channels(plan[2])
-                else:
-                    self._at_end, self._read_at_end = {}, ()
-            plan = self._read_plan(plan)
-        return updated, unknown, released, plan
+    # --- what replies say
 
     def _read_plan(self, said: Any) -> Plan:
         planned, ignored = said[0], said[1]
@@ -334,7 +343,8 @@ class CffiRun:
                 tasks.append(made(PlainTask, told))
             planned = tasks
         if ignored:
-            ignored = [(reason, value_of(packet)) for reason, packet in ignored]
+            reasons, packets = zip(*ignored, strict=True)
+            ignored = [*zip(reasons, map(value_of, packets), strict=True)]
         return made(Plan, (planned, ignored))
 
     def _read_channels(self, said: Any) -> dict[str, Any]:
@@ -349,13 +359,6 @@ class CffiRun:
         if type(said) is int:
             return self._values.of(said)
         return None if said is None else [self._values.of(handle) for handle in said]
-
-    def _read_state(self, name: str, said: Any) -> Any:
-        if said is None:
-            return self._program.missing
-        number = self._program.number_of(name)
-        assert number is not None  # the library knows it
-        return saved_value(said[0], self._program.saved[number], self._values)
 
     def _read_marks(self, said: Any) -> dict[str, Any]:
         """The engine's part of a checkpoint."""
@@ -383,3 +386,11 @@ class CffiRun:
                 for name, marks in seen
             },
         }
+
+
+# A comprehension in a method makes all of the method slower that uses what it uses; these are rarely needed.
+
+
+def _unknown(writes: Sequence[TaskWrites], said: Any) -> list[tuple[str, TaskPath, str]]:
+    """The writes to channels the graph doesn't have."""
+    return [(writes[task][1], writes[task][0], name) for task, name in said]
