@@ -553,11 +553,7 @@ class FacadeExecution:
         if saver is not None:
             version = saver.get_next_version(run.max_version(), None)
             # One that is refused draws no id.
-            plans_ahead = (
-                plans_ahead
-                and executor.draws_ahead
-                and len({channel for channel, _ in writes}) == len(writes)
-            )
+            plans_ahead = plans_ahead and executor.draws_ahead and len(dict(writes)) == len(writes)
         following = self._step + 1
         if plans_ahead:
             next_id = executor.unsaved_id() if saver is None else self._next_id()

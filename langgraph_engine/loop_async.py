@@ -150,6 +150,7 @@ class AsyncLoop(Loop):
         self.callback_manager = upstream.get_async_callback_manager_for_config
         saver = self.checkpointer
         self._save_error: Exception | None = None
+        self._saved: Any = None  # the future of everything that is saved already
         self.put_writes_call = None if saver is None else saver.aput_writes
         self.put_checkpoint_call = None if saver is None else self._put_after_previous
         if self.in_memory:
@@ -202,9 +203,10 @@ class AsyncLoop(Loop):
         self.asyncio_task = shared_task(self.event_loop)
 
     def saved(self) -> Any:
-        future = self.event_loop.create_future()
-        future.set_result(None)
-        return future
+        if self._saved is None:
+            self._saved = self.event_loop.create_future()
+            self._saved.set_result(None)
+        return self._saved
 
     @staticmethod
     async def raising(error: Exception) -> None:

@@ -122,10 +122,15 @@ def shown_of(writes: Sequence[tuple[str, Any]], output_keys: str | Collection[st
     """``update_of`` for a task that doesn't say what it returned."""
     if isinstance(output_keys, str):
         each = [value for channel, value in writes if channel == output_keys]
-    else:
-        shown = [write for write in writes if write[0] in output_keys]
-        together = dict(shown)
-        if len(together) == len(shown):
-            return together or None
-        each = [{channel: value} for channel, value in shown]
-    return each if len(each) > 1 else each[0] if each else None
+        return each if len(each) > 1 else each[0] if each else None
+    together: dict[str, Any] = {}
+    for channel, value in writes:
+        if channel in output_keys:
+            if channel in together:
+                return _one_by_one(writes, output_keys)
+            together[channel] = value
+    return together or None
+
+
+def _one_by_one(writes: Sequence[tuple[str, Any]], output_keys: Collection[str]) -> Any:
+    return [{channel: value} for channel, value in writes if channel in output_keys]

@@ -363,29 +363,30 @@ class CffiRun:
     def _read_marks(self, said: Any) -> dict[str, Any]:
         """The engine's part of a checkpoint."""
         program, values = self._program, self._values
-        channel_names, nodes = program.channel_names, program.node_list
+        names, nodes, forms = program.channel_names, program.node_list, program.saved
         version_of_format, channel_values, versions, seen = said
-
+        held: dict[str, Any] = {}
+        for number, value in channel_values:
+            held[names[number]] = saved_value(value, forms[number], values)
         one: dict[Version, Version] = {}  # a version is listed many times: keep one object of it
-
-        def named(marks: Any) -> dict[str, Version]:
-            return {
-                channel_names[name] if type(name) is int else name: one.setdefault(version, version)
-                for name, version in marks
-            }
-
+        versions_seen: dict[str, dict[str, Version]] = {}
+        for name, marks in seen:
+            node = nodes[name].name if type(name) is int else name
+            versions_seen[node] = _named(marks, names, one)
         return {
             "v": version_of_format,
-            "channel_values": {
-                channel_names[number]: saved_value(value, program.saved[number], values)
-                for number, value in channel_values
-            },
-            "channel_versions": named(versions),
-            "versions_seen": {
-                nodes[name].name if type(name) is int else name: named(marks)
-                for name, marks in seen
-            },
+            "channel_values": held,
+            "channel_versions": _named(versions, names, one),
+            "versions_seen": versions_seen,
         }
+
+
+def _named(marks: Any, names: Sequence[str], one: dict[Version, Version]) -> dict[str, Version]:
+    """Versions by the names of their channels; ``one`` has the objects of versions."""
+    found: dict[str, Version] = {}
+    for name, version in marks:
+        found[names[name] if type(name) is int else name] = one.setdefault(version, version)
+    return found
 
 
 # A comprehension in a method makes all of the method slower that uses what it uses; these are rarely needed.
