@@ -17,7 +17,14 @@ if TYPE_CHECKING:
     from langgraph_engine_cffi.program import CffiProgram
     from langgraph_engine_cffi.values import Values
 
-__all__ = ["Answer", "Outgoing", "graph_message", "plain_version", "saved_value"]
+__all__ = [
+    "Answer",
+    "Outgoing",
+    "commit_message",
+    "graph_message",
+    "plain_version",
+    "saved_value",
+]
 
 _A = TypeVar("_A")
 _LARGEST = 2**63
@@ -87,8 +94,131 @@ Answer: TypeAlias = "tuple[str, Any]"
 """``("value", v)``, ``("nothing", None)`` or ``("flag", yes or no)``."""
 
 
+def commit_message(
+    program: CffiProgram,
+    values: Values,
+    lent: list[int],
+    writes: Iterable[TaskWrites],
+    version: Version | None,
+    following: tuple[Any, ...],
+) -> bytes:
+    """A ``commit`` message; one that can't be written lends nothing.
+
+    Args:
+        program: The run's.
+        values: The run's.
+        lent: Takes the handles in the message.
+        writes: The tasks'.
+        version: The version for channels that change; None leaves it to the library.
+        following: The superstep to plan: step, checkpoint id, namespace, channels to read; or nothing.
+    """
+    nodes = program.nodes
+    tasks: list[Any] = []
+    try:
+        for path, name, written, triggers in writes:
+            said = _writes(program, values, lent, written)
+            node = nodes.get(name)
+            if node is None:
+                tasks.append((_plain_path(path), name, [*triggers], said))
+                continue
+            number, _, own_path, own_triggers = node
+            tasks.append(
+                (
+                    None if path is own_path else _path(path, name),
+                    number,
+                    None if triggers is own_triggers else [*triggers],
+                    said,
+                )
+            )
+        return pack((tasks, version, following or None, _TAKES_MORE))
+    except BaseException:
+        values.forget(lent)
+        raise
+
+
+def _path(path: TaskPath, name: str) -> Any:
+    if path == (PULL, name):
+        return None
+    if len(path) == 3 and path[0] == PUSH and type(path[1]) is int and path[2] is False:
+        return path[1] if path[1] >= 0 else _plain_path(path)
+    return _plain_path(path)
+
+
+def _writes(
+    program: CffiProgram, values: Values, lent: list[int], writes: Iterable[Write]
+) -> list[Any]:
+    """One task's writes."""
+    plain_channels = program.plain_channels
+    if type(writes) is not list:
+        writes = [*writes]
+    if len(writes) >= _MANY:
+        numbers = [*map(plain_channels.get, map(_NAME, writes))]
+        if None not in numbers:
+            handles = values.lend_all([*map(_VALUE, writes)], lent)
+            return [*zip(numbers, handles, strict=True)]
+    held, following = values.held, values.following
+    said: list[Any] = []
+    rest = iter(writes)
+    for write in rest:
+        name, value = write
+        number = plain_channels.get(name)
+        if number is None:
+            return _mixed(program, values, lent, chain((write,), rest), said)
+        handle = following()  # as `lend` does, which is most of a write's cost
+        held[handle] = value
+        lent.append(handle)
+        said.append((number, handle))
+    return said
+
+
+def _mixed(
+    program: CffiProgram,
+    values: Values,
+    lent: list[int],
+    writes: Iterable[Write],
+    said: list[Any],
+) -> list[Any]:
+    """Adds writes of which some are to channels that aren't written with a value and nothing more."""
+    find, plain, packet_node = program.channels.get, program.plain_channels.get, program.packet_node
+    held, following = values.held, values.following
+    for name, value in writes:
+        number, form = plain(name), "value"
+        if number is None:
+            channel = find(name)
+            if channel is None or channel.written == "ignored":
+                said.append((name, None))
+                continue
+            number, form = channel
+            if form != "name" and isinstance(value, list):
+                said.append((number, _items(program, values, lent, form, value)))
+                continue
+        handle = following()
+        held[handle] = value
+        lent.append(handle)
+        if form == "value":
+            said.append((number, handle))
+        elif form == "name":
+            said.append((number, (handle, value if isinstance(value, str) else None)))
+        elif form == "items":
+            said.append((number, (handle,)))
+        else:
+            said.append((number, ((handle, packet_node(value)),)))
+    return said
+
+
+def _items(
+    program: CffiProgram, values: Values, lent: list[int], form: str, items: Sequence[Any]
+) -> list[Any]:
+    """What is written to a topic, or was saved of one."""
+    handles = values.lend_all(items, lent)
+    if form == "items":
+        return handles
+    nodes = map(program.packet_node, items)
+    return [*zip(handles, nodes, strict=True)]
+
+
 class Outgoing:
-    """One message in the making, and the handles it lends.
+    """One message in the making, other than a commit's, and the handles it lends.
 
     Attributes:
         lent: The handles in the message.
@@ -109,104 +239,12 @@ class Outgoing:
             self._values.forget(self.lent)
             raise
 
-    def commit(
-        self,
-        writes: Iterable[TaskWrites],
-        version: Version | None,
-        following: tuple[Any, ...],
-    ) -> bytes:
-        """A ``commit`` message; ``following`` is the superstep to plan, if any: step, checkpoint id, namespace."""
-        find = self._program.nodes.get
-        tasks: list[Any] = []
-        try:
-            for path, name, written, triggers in writes:
-                node = find(name)
-                if node is None:
-                    tasks.append((_plain_path(path), name, [*triggers], self.writes(written)))
-                    continue
-                tasks.append(
-                    (
-                        None if path is node.path else self._path(path, name),
-                        node.number,
-                        None if triggers is node.triggers else [*triggers],
-                        self.writes(written),
-                    )
-                )
-            return pack((tasks, version, following or None, _TAKES_MORE))
-        except BaseException:
-            self._values.forget(self.lent)
-            raise
-
     def _lend(self, value: Any) -> int:
         return self._values.lend(value, self.lent)
 
-    def _path(self, path: TaskPath, name: str) -> Any:
-        if path == (PULL, name):
-            return None
-        if len(path) == 3 and path[0] == PUSH and type(path[1]) is int and path[2] is False:
-            return path[1] if path[1] >= 0 else _plain_path(path)
-        return _plain_path(path)
-
     def writes(self, writes: Iterable[Write]) -> list[Any]:
         """One task's writes."""
-        plain_channels, values, lent = self._program.plain_channels, self._values, self.lent
-        if type(writes) is not list:
-            writes = [*writes]
-        if len(writes) >= _MANY:
-            numbers = [*map(plain_channels.get, map(_NAME, writes))]
-            if None not in numbers:
-                handles = values.lend_all([*map(_VALUE, writes)], lent)
-                return [*zip(numbers, handles, strict=True)]
-        held, following = values.held, values.following
-        said: list[Any] = []
-        rest = iter(writes)
-        for write in rest:
-            name, value = write
-            number = plain_channels.get(name)
-            if number is None:
-                return self._mixed(chain((write,), rest), said)
-            handle = following()  # as `lend` does, which is most of a write's cost
-            held[handle] = value
-            lent.append(handle)
-            said.append((number, handle))
-        return said
-
-    def _mixed(self, writes: Iterable[Write], said: list[Any]) -> list[Any]:
-        """Adds writes of which some are to channels that aren't written with a value and nothing more."""
-        find, plain = self._program.channels.get, self._program.plain_channels.get
-        packet_node, lent = self._program.packet_node, self.lent
-        held, following = self._values.held, self._values.following
-        for name, value in writes:
-            number, form = plain(name), "value"
-            if number is None:
-                channel = find(name)
-                if channel is None or channel.written == "ignored":
-                    said.append((name, None))
-                    continue
-                number, form = channel
-                if form != "name" and isinstance(value, list):
-                    said.append((number, self._items(form, value)))
-                    continue
-            handle = following()
-            held[handle] = value
-            lent.append(handle)
-            if form == "value":
-                said.append((number, handle))
-            elif form == "name":
-                said.append((number, (handle, value if isinstance(value, str) else None)))
-            elif form == "items":
-                said.append((number, (handle,)))
-            else:
-                said.append((number, ((handle, packet_node(value)),)))
-        return said
-
-    def _items(self, form: str, items: Sequence[Any]) -> list[Any]:
-        """What is written to a topic, or was saved of one."""
-        handles = self._values.lend_all(items, self.lent)
-        if form == "items":
-            return handles
-        nodes = map(self._program.packet_node, items)
-        return [*zip(handles, nodes, strict=True)]
+        return _writes(self._program, self._values, self.lent, writes)
 
     def answers(self, answers: Iterable[Answer]) -> list[Any]:
         """Answers to questions."""
@@ -236,7 +274,7 @@ class Outgoing:
     def _saved(self, name: str, form: str, value: Any) -> Any:
         match form:
             case "items" | "packets":
-                return self._items(form, _topic_items(value))
+                return _items(self._program, self._values, self.lent, form, _topic_items(value))
             case "names":
                 return _arrived(name, value)
             case "names_finished":

@@ -22,7 +22,12 @@ from langgraph_engine_cffi.library import (
     spare,
     unpack,
 )
-from langgraph_engine_cffi.messages import Outgoing, plain_version, saved_value
+from langgraph_engine_cffi.messages import (
+    Outgoing,
+    commit_message,
+    plain_version,
+    saved_value,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
@@ -115,14 +120,14 @@ class CffiRun:
     ) -> tuple[Committed, Plan | None]:
         """``commit``, then ``plan`` with what it updated, unless that takes a question, or nothing is to be planned."""
         program, values = self._program, self._values
-        outgoing = Outgoing(program, values)
         if version is not None:
             version = plain_version(version)
         if following:
             self._read_at_end = program.read_at_end
             following = *following, self._read_at_end
-        message = outgoing.commit(writes, version, following)
-        asks, said = self._send(_commit, message, outgoing.lent)
+        lent: list[int] = []
+        message = commit_message(program, values, lent, writes, version, following)
+        asks, said = self._send(_commit, message, lent)
         while asks:
             asks, said = self._go_on(said)
         channels, unknown, released, planned, self._highest = said
