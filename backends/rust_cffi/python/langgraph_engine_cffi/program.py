@@ -76,6 +76,7 @@ class CffiProgram:
         number: The library's number of it, in the process it was last used in.
         channel_names: The channels' names, by number.
         channels: Those that are written with more than a value, by name.
+        folded: The names of those that fold what is written with a reducer.
         last_values: The names of those that hold the last value written.
         plain_channels: The numbers of the others, by name.
         read_at_end: The numbers of a few channels that were read when a run had nothing more to run.
@@ -93,6 +94,7 @@ class CffiProgram:
         "_send_type",
         "channel_names",
         "channels",
+        "folded",
         "last_values",
         "missing",
         "node_list",
@@ -127,6 +129,7 @@ class CffiProgram:
             else:
                 self.channels[name] = Channel(number, written)
         self.last_values = frozenset(c.name for c in graph.channels if c.kind == "last_value")
+        self.folded = frozenset(c.name for c in graph.channels if c.kind == "binary_operator")
         self.saved = [saved for _, saved in channels]
         self.read_at_end: tuple[int, ...] = ()
         self.node_list = [
@@ -239,6 +242,10 @@ class CffiProgram:
                 return "flag", bool(subject.update(values))
             case _:
                 return "flag", bool(getattr(subject, name)())
+
+    def folded_with(self, number: int, subject: Any, values: list[Any]) -> Any:
+        """What a reducer makes of a channel's value and what is written to it."""
+        return self.answer(made(Question, ("fold", number, subject, values)))[1]
 
     def _optional(self, value: Any) -> Answer:
         return ("nothing", None) if value is self.missing else ("value", value)

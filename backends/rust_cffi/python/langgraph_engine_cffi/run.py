@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from langgraph_engine.protocol import PUSH, Committed, PlainTask, Plan, made
@@ -30,7 +31,7 @@ from langgraph_engine_cffi.messages import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from langgraph_engine.protocol import TaskPath, TaskWrites, Version, Write
     from langgraph_engine_cffi.messages import Answer
@@ -48,6 +49,7 @@ _checkpoint, _abort = quick("lge_run_checkpoint", *TELL), quick("lge_run_abort",
 _max_version, _released = quick("lge_run_max_version", *ASK), quick("lge_run_released", *ASK)
 _free = quick("lge_run_free", HANDLE, gives=None)
 _NO_ANSWERS = pack(())
+_NOTHING: Mapping[int, Any] = MappingProxyType({})
 
 
 class CffiRun:
@@ -58,6 +60,7 @@ class CffiRun:
         "_at_end",
         "_highest",
         "_number",
+        "_present",
         "_program",
         "_read_at_end",
         "_values",
@@ -72,6 +75,8 @@ class CffiRun:
         # Once the last commit left nothing to run: what these channels hold, which are likely to be read then.
         self._at_end: dict[str, Any] | None = None
         self._read_at_end: tuple[int, ...] = ()
+        # Handles of what channels hold, by number, as far as the last plan says: its only task was given them.
+        self._present: Mapping[int, Any] = _NOTHING
 
     def __del__(self, free: Callable[[int], None] = _free) -> None:
         free(self._number)
@@ -125,6 +130,7 @@ class CffiRun:
         if following:
             self._read_at_end = program.read_at_end
             following = *following, self._read_at_end
+        self._present = _NOTHING
         lent: list[int] = []
         message = commit_message(program, values, lent, writes, version, following)
         asks, said = self._send(_commit, message, lent)
@@ -163,13 +169,46 @@ class CffiRun:
                         pass
                     else:
                         return values[0] if one else dict(zip(names, values, strict=True))
-            found = self._read_as_if([*names], written)
+            here = self._read_here(names, written)
+            found = self._read_as_if([*names], written) if here is None else here
         elif self._at_end is not None and self._were_read_at_end(names):
             found, self._at_end = self._at_end, None  # a list in it is given away
         else:
             self._at_end = None
             found = self._read_as_if([*names], None)
         return next(iter(found.values()), None) if one else found
+
+    def _read_here(self, names: Sequence[str], written: Sequence[Write]) -> dict[str, Any] | None:
+        """Read channels as if some writes had been committed, if that takes no call; None if it does.
+
+        It takes none for channels whose rule is a value or a reducer, where the last plan says what they hold.
+        """
+        program, present = self._program, self._present
+        grouped: dict[str, list[Any]] = {}
+        for name, value in written:
+            if name in grouped:
+                grouped[name].append(value)
+            else:
+                grouped[name] = [value]
+        numbers, last, folded = program.plain_channels, program.last_values, program.folded
+        for name in names:
+            values = grouped.get(name)
+            if name in last:
+                if len(values) > 1 if values else numbers[name] not in present:
+                    return None
+            elif name not in folded or numbers[name] not in present:
+                return None
+        of = self._values.of
+        found: dict[str, Any] = {}
+        for name in names:
+            values = grouped.get(name)
+            if values is None:
+                found[name] = of(present[numbers[name]])
+            elif name in last:
+                found[name] = values[0]
+            else:
+                found[name] = program.folded_with(numbers[name], of(present[numbers[name]]), values)
+        return found
 
     def _were_read_at_end(self, names: Sequence[str]) -> bool:
         """Whether what the last commit's reply holds is what these channels hold."""
@@ -332,6 +371,8 @@ class CffiRun:
         if planned:
             nodes, names = self._program.node_list, self._program.channel_names
             tasks = []
+            if len(planned) == 1 and type(planned[0][3]) is dict:
+                self._present = planned[0][3]
             for task_id, number, packet, given, namespace in planned:
                 node = nodes[number]
                 if type(given) is dict:  # as `_read_channels` does, which would be another call
