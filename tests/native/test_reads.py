@@ -15,8 +15,9 @@ from langgraph_engine.protocol import (
     NodeSpec,
     TaskWrites,
 )
-from tests.native.conftest import CHECKPOINT_ID, MISSING
 
+CHECKPOINT_ID = "1ef4f797-8335-6428-8001-8a1503f9b875"
+MISSING = object()
 Writes = list[tuple[str, Any]]
 
 KEYS: list[Any] = [
