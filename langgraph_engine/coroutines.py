@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -30,6 +29,8 @@ Done = Callable[["NodeCoroutine", BaseException | None], None]
 class NodeCoroutine:
     """A node's coroutine, and what the superstep makes of it. Stands for a future of the task.
 
+    It is the callback of the node's asyncio task as well: there may be very many of both at a time.
+
     Attributes:
         task: The task.
         stopped: Whether the run stopped it, rather than the node itself.
@@ -42,6 +43,7 @@ class NodeCoroutine:
         "_context",
         "_done",
         "_error",
+        "_follows",
         "_judge",
         "_over",
         "given_up",
@@ -53,7 +55,7 @@ class NodeCoroutine:
         self.task = task
         self.stopped = self.given_up = False
         self._judge, self._done = judge, done
-        self._over = False
+        self._over = self._follows = False
         self._error: BaseException | None = None
 
     @classmethod
@@ -63,22 +65,22 @@ class NodeCoroutine:
 
     def start(self) -> None:
         """Call the node, and make an asyncio task of what it returns."""
-        plan = self.task.plan
         try:
-            coroutine, self._context = plan.started(self.task)
+            coroutine, self._context = self.task.plan.started(self.task)
         except Exception as error:  # noqa: BLE001 - it is the node's, as any it raises later
             self._asyncio_task = self.task.loop.event_loop.create_future()
             self._asyncio_task.set_exception(error)
-            self._asyncio_task.add_done_callback(partial(self._finished, plan.returned))
+            self._asyncio_task.add_done_callback(self)
         else:
-            self._run(coroutine, plan.returned)
+            self._run(coroutine)
 
-    def _run(self, coroutine: Any, then: Callable[[LiveTask, Any], Any]) -> None:
+    def _run(self, coroutine: Any) -> None:
         loop: AsyncLoop = self.task.loop  # type: ignore[assignment]  # only one of these has coroutines
         self._asyncio_task = loop.start_coroutine(self, coroutine, self._context)
-        self._asyncio_task.add_done_callback(partial(self._finished, then))
+        self._asyncio_task.add_done_callback(self)
 
-    def _finished(self, then: Callable[[LiveTask, Any], Any], asyncio_task: Any) -> None:
+    def __call__(self, asyncio_task: Any) -> None:
+        """The asyncio task is done: conclude the node's task, or go on with what its coroutine returned."""
         loop: AsyncLoop = self.task.loop  # type: ignore[assignment]  # as above
         loop.coroutine_ended(asyncio_task)
         error: BaseException | None = None
@@ -86,7 +88,11 @@ class NodeCoroutine:
 
         def conclude(task: LiveTask) -> None:
             nonlocal following
-            following = then(task, asyncio_task.result())
+            result = asyncio_task.result()
+            if self._follows:
+                task.plan.concluded(task, result)
+            else:
+                following = task.plan.returned(task, result)
 
         if self.given_up or (self.stopped and asyncio_task.cancelled()):
             error = asyncio.CancelledError()
@@ -96,10 +102,13 @@ class NodeCoroutine:
             except BaseException as raised:  # noqa: BLE001 - kept for the run to raise
                 error = raised
         if following is not None:
-            self._run(following, self.task.plan.concluded)
+            self._follows = True
+            self._run(following)
             return
         self._error, self._over = error, True
-        self._done(self, error)
+        done = self._done
+        del self._done, self._judge  # the superstep's futures, of which this is one, are behind them
+        done(self, error)
 
     # -- as a future ----------------------------------------------------------------------------
 

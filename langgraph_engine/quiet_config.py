@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from langgraph.runtime import ExecutionInfo, Runtime
 
 from langgraph_engine import upstream
+from langgraph_engine.frozen import maker
 from langgraph_engine.listeners import UnheardRun
 from langgraph_engine.protocol import PUSH
 from langgraph_engine.task_config import task_configurable
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 __all__ = ["nested_config", "quiet_config", "root_config", "run_is_over"]
 
 CONF = upstream.CONF
+_make_execution_info = maker(ExecutionInfo)
+_make_runtime = maker(Runtime)
 _RUNTIME_FIELDS = tuple(
     field.name
     for field in dataclasses.fields(Runtime)
@@ -135,7 +138,7 @@ def quiet_config(live: LiveTask) -> dict[str, Any] | None:
     )
     conf = config[CONF]
     run_id = basis.config.get("run_id")
-    execution = ExecutionInfo(
+    execution = _make_execution_info(
         checkpoint_id=basis.checkpoint_id,
         checkpoint_ns=task.namespace,
         task_id=task.id,
@@ -250,6 +253,8 @@ def nested_config(config: Any) -> Any:
 
 def _with_tags(handed_on: Sequence[str], own: str, tags: Sequence[str]) -> list[str]:
     """The tags a task hands on: a tag that comes again is moved to the end."""
+    if not tags:
+        return [*handed_on]
     inherited, all_tags = [*handed_on], [*handed_on, own]
     for tag in tags:
         if tag in all_tags:
@@ -264,7 +269,7 @@ def _runtime(shared: Shared, store: Any, previous: Any, execution: ExecutionInfo
     if shared.runtime is None:
         runtime = shared.outer[CONF][upstream.CONFIG_KEY_RUNTIME]
         return runtime.override(store=store, previous=previous, execution_info=execution)
-    return Runtime(**shared.runtime, store=store, previous=previous, execution_info=execution)
+    return _make_runtime(**shared.runtime, store=store, previous=previous, execution_info=execution)
 
 
 def _call(live: weakref.ref[LiveTask], *args: Any, **kwargs: Any) -> Any:

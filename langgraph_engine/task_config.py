@@ -22,6 +22,7 @@ from xxhash import xxh3_128_hexdigest
 
 from langgraph_engine import upstream
 from langgraph_engine.delta import peeking
+from langgraph_engine.frozen import maker
 from langgraph_engine.listeners import silent_start
 from langgraph_engine.protocol import PUSH, CommitRejected, Run, Task
 from langgraph_engine.refusals import refusal
@@ -48,6 +49,7 @@ __all__ = [
 ]
 
 CONF = upstream.CONF
+_make_scratchpad = maker(upstream.PregelScratchpad)
 Writes = deque[tuple[str, Any]] | list[tuple[str, Any]]
 """What a task wrote; a deque as in LangGraph, or a list where very many tasks have one."""
 
@@ -128,26 +130,16 @@ class TaskBasis:
                     if interrupt_id in resume_map:
                         answers.append(resume_map[interrupt_id])
                         break
-
-        def answer(consume: bool = False) -> Any:
-            if answer_for_all is None:
-                return None if parent is None else parent.get_null_resume(consume)
-            if consume:
-                try:
-                    pending.remove(answer_for_all)
-                except ValueError:
-                    return None
-            return answer_for_all[2]
-
-        return upstream.PregelScratchpad(
+        scratchpad: upstream.PregelScratchpad = _make_scratchpad(
             step=self.step,
             stop=self.stop,
             call_counter=upstream.LazyAtomicCounter(),
             interrupt_counter=upstream.LazyAtomicCounter(),
             resume=answers,
-            get_null_resume=answer,
+            get_null_resume=_answers(answer_for_all, pending, parent),
             subgraph_counter=upstream.LazyAtomicCounter(),
         )
+        return scratchpad
 
     def read(
         self,
@@ -175,6 +167,31 @@ class TaskBasis:
             if key in managed:
                 values[key] = managed[key].get(scratchpad())
         return values
+
+
+def _answers(
+    answer_for_all: tuple[str, str, Any] | None,
+    pending: list[tuple[str, str, Any]],
+    parent: upstream.PregelScratchpad | None,
+) -> Callable[..., Any]:
+    """How a task asks for the answer that is for whoever asks first."""
+    if answer_for_all is None:
+        return _no_answer if parent is None else parent.get_null_resume
+    found = answer_for_all
+
+    def answer(consume: bool = False) -> Any:
+        if consume:
+            try:
+                pending.remove(found)
+            except ValueError:
+                return None
+        return found[2]
+
+    return answer
+
+
+def _no_answer(consume: bool = False) -> Any:  # noqa: ARG001 - what it is called with
+    return None
 
 
 def _resume_write(pending: list[tuple[str, str, Any]], task_id: str) -> tuple[str, str, Any] | None:

@@ -234,7 +234,7 @@ class UnwatchedRun:
         self, task: Task, step: int, checkpoint_id: str, started: float, *, current: bool
     ) -> LiveTask:
         """The task, for code that looks at it."""
-        loop: Loop = self.loop()
+        loop: Loop = self._loop or self.loop()
         return loop.live_task(task, step, checkpoint_id, started, current=current)
 
     def moved_on(self) -> None:

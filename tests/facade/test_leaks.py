@@ -649,3 +649,36 @@ def test_an_interrupted_run_goes_away_without_a_collection(durability: Any) -> N
     finally:
         gc.enable()
     assert "SyncLoop" not in kept
+
+
+@pytest.mark.since_python_3_11("a node's coroutine has an asyncio task of the runner's")
+@pytest.mark.parametrize("watched", [False, True], ids=["invoke", "stream"])
+def test_coroutines_that_run_together_go_away_without_a_collection(watched: bool) -> None:
+    async def node(state: Seen) -> Seen:
+        await asyncio.sleep(0)
+        return {"seen": ["it"]}
+
+    builder = StateGraph(Seen)
+    for number in range(3):
+        builder.add_node(f"n{number}", node)
+        builder.add_edge(START, f"n{number}")
+    graph = builder.compile()
+
+    async def run() -> None:
+        if watched:
+            assert len([chunk async for chunk in graph.astream({})]) == 3
+        else:
+            assert await graph.ainvoke({}) == {"seen": ["it"] * 3}
+
+    async def run_twice() -> list[str]:
+        await run()
+        gc.collect()
+        gc.disable()
+        try:
+            await run()
+            return [type(found).__name__ for found in gc.get_objects()]
+        finally:
+            gc.enable()
+
+    kept = asyncio.run(run_twice())
+    assert not {"AsyncLoop", "NodeCoroutine", "LiveTask"} & {*kept}
