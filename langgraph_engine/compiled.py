@@ -1,7 +1,7 @@
 """A LangGraph graph, compiled for an engine: once per graph and engine, shared by every run.
 
     Pregel (nodes, channels) -> GraphSpec -> engine.compile -> Program
-                             -> one NodePlan per node (how to call it directly, if it can be)
+                             -> NodePlans: how to call each node directly, if it can be
 
 What is compiled is kept in the graph it belongs to, and made anew when the graph's nodes or channels
 were changed since.
@@ -38,7 +38,7 @@ from langgraph_engine.execute import Executor
 from langgraph_engine.execution import make_executor
 from langgraph_engine.forks import free_in_forks
 from langgraph_engine.message_reducer import aggregate_of
-from langgraph_engine.node_plan import NodePlan
+from langgraph_engine.node_plans import NodePlans
 from langgraph_engine.protocol import ChannelSpec, Engine, GraphSpec, NodeSpec, Program
 
 __all__ = ["CompiledGraph", "Kept", "compiled", "graph_spec", "kept_in"]
@@ -71,7 +71,7 @@ class CompiledGraph:
         program: The engine's side.
         channels: The graph's channel prototypes, without managed values.
         managed: Managed values by name.
-        plans: One per node.
+        plans: One per node, by its name.
         lasting: Channels whose value only changes by being written.
         folding: Names of the ``binary_operator`` channels.
         deltas: Names of the delta channels, of which checkpoints hold a snapshot at most.
@@ -86,7 +86,7 @@ class CompiledGraph:
     program: Program
     channels: Mapping[str, BaseChannel[Any, Any, Any]]
     managed: Mapping[str, Any]
-    plans: Mapping[str, NodePlan]
+    plans: NodePlans
     lasting: frozenset[str]
     folding: tuple[str, ...]
     deltas: frozenset[str]
@@ -194,7 +194,7 @@ def _compile(graph: upstream.AnyPregel, engine: Engine) -> CompiledGraph:
     deltas = frozenset(k for k, c in channels.items() if isinstance(c, DeltaChannel))
     folding = tuple(k for k, kind in kinds.items() if kind == "binary_operator")
     custom = tuple(k for k, kind in kinds.items() if kind == "custom")
-    plans = _plans(graph, managed)
+    plans = NodePlans(graph.nodes, managed)
     return CompiledGraph(
         program=program,
         channels=channels,
@@ -214,17 +214,6 @@ def _compile(graph: upstream.AnyPregel, engine: Engine) -> CompiledGraph:
         else make_executor(engine, program, channels, plans, asks=bool(folding or custom)),
         plans_ahead=not deltas and "commit_and_plan" in engine.capabilities,
     )
-
-
-def _plans(graph: upstream.AnyPregel, managed: Mapping[str, Any]) -> dict[str, NodePlan]:
-    """How each node is called."""
-    one: dict[Any, Any] = {}
-    plans = {name: NodePlan.of(name, node, managed, one) for name, node in graph.nodes.items()}
-    alone = {plan.input_key for plan in plans.values() if isinstance(plan.node.channels, str)}
-    for plan in plans.values():
-        # A node that reads one channel as such may hand its input on to one that wants a dict of it.
-        plan.as_read = plan.as_read and plan.input_key not in alone
-    return plans
 
 
 _KEPT = "__langgraph_engine_compiled__"
@@ -257,12 +246,15 @@ class _Shape:
     Replaced nodes and channels are noticed one by one in graphs of ordinary size.
     """
 
-    __slots__ = ("_channels", "_nodes", "_triggers", "_values")
+    __slots__ = ("_channels", "_count", "_nodes", "_triggers", "_values")
 
     def __init__(self, graph: upstream.AnyPregel) -> None:
         nodes, channels = graph.nodes, graph.channels
         self._nodes, self._channels, self._triggers = nodes, channels, graph.trigger_to_nodes
-        self._values = (*nodes.values(), *channels.values())
+        self._count = len(nodes) + len(channels)
+        self._values: tuple[Any, ...] | None = None
+        if self._count <= _LOOKED_AT_ONE_BY_ONE:
+            self._values = (*nodes.values(), *channels.values())
 
     def fits(self, graph: upstream.AnyPregel) -> bool:
         """Whether the graph is as it was."""
@@ -271,12 +263,10 @@ class _Shape:
             nodes is not self._nodes
             or channels is not self._channels
             or graph.trigger_to_nodes is not self._triggers
-            or len(nodes) + len(channels) != len(values)
+            or len(nodes) + len(channels) != self._count
         ):
             return False
-        return len(values) > _LOOKED_AT_ONE_BY_ONE or all(
-            map(is_, chain(nodes.values(), channels.values()), values)
-        )
+        return values is None or all(map(is_, chain(nodes.values(), channels.values()), values))
 
 
 def kept_in(graph: upstream.AnyPregel) -> Kept:

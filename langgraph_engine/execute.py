@@ -380,7 +380,7 @@ class Execution(Protocol):
 
 
 class Executor(Protocol):
-    """How a graph's nodes are called, compiled. Immutable and safe to share between threads."""
+    """How a graph's nodes are called. Safe to share between threads."""
 
     def begin(self, run: Run, place: Place) -> Execution:
         """Take part in an invocation."""
@@ -391,5 +391,9 @@ class ExecutingEngine(Protocol):
     """An engine with the capability ``execute``."""
 
     def executor(self, program: Program, calls: Mapping[str, NodeCall], host: Host) -> Executor:
-        """Compile how nodes are called; a node without an entry is the facade's to run."""
+        """Take in how nodes are called; a node without an entry is the facade's to run.
+
+        Behavior:
+            - A call is made when it is asked for, so the time to ask is when its node first runs. Any thread may.
+        """
         ...

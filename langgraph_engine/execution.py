@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from contextvars import copy_context
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -13,10 +13,10 @@ from langgraph_engine.checkpoint_ids import ID_TAIL, draws, saved_id, ticks
 from langgraph_engine.execute import Executor, Host
 from langgraph_engine.facade_execution import FacadeExecutor
 from langgraph_engine.live_task import LiveConfig
+from langgraph_engine.node_plans import NodeCalls, NodePlans
 from langgraph_engine.task_config import note_input_error
 
 if TYPE_CHECKING:
-    from langgraph_engine.node_plan import NodePlan
     from langgraph_engine.protocol import Engine, Program
 
 __all__ = ["make_executor"]
@@ -26,11 +26,11 @@ def make_executor(
     engine: Engine,
     program: Program,
     channels: Collection[str],
-    plans: Mapping[str, NodePlan],
+    plans: NodePlans,
     *,
     asks: bool,
 ) -> Executor:
-    """Compile how nodes are called: for the engine, if it runs supersteps itself, or for the facade.
+    """Say how nodes are called: to the engine, if it runs supersteps itself, or for the facade.
 
     Args:
         engine: The engine.
@@ -39,7 +39,7 @@ def make_executor(
         plans: The graph's nodes.
         asks: Whether commits call code of the user's: reducers, and channels of classes LangGraph doesn't have.
     """
-    calls = {name: call for name, plan in plans.items() if (call := plan.native_call()) is not None}
+    calls = NodeCalls(plans)
     if "execute" not in engine.capabilities:
         return FacadeExecutor(engine, channels, calls, _host(), asks=asks)
     executing: Any = engine

@@ -91,11 +91,20 @@ class FacadeExecutor:
         self.plans_ahead = "commit_and_plan" in engine.capabilities
         # A reducer may draw from where ids of saved checkpoints are drawn.
         self.draws_ahead = not asks
-        self.calls = {
-            name: call
-            for name, call in calls.items()
-            if all(_reads_channels(writer, channels) for writer in call.writers)
-        }
+        self._channels, self._calls = channels, calls
+        self._known: dict[str, NodeCall | None] = {}
+
+    def call_of(self, name: str) -> NodeCall | None:
+        """How a node is called; None if it isn't to be called here."""
+        try:
+            return self._known[name]
+        except KeyError:
+            call = self._calls.get(name)
+            if call is not None and not all(
+                _reads_channels(writer, self._channels) for writer in call.writers
+            ):
+                call = None
+            return self._known.setdefault(name, call)
 
     def begin(self, run: Any, place: Place) -> FacadeExecution:
         """Take part in an invocation."""
@@ -339,7 +348,7 @@ class FacadeExecution:
         if len(tasks) != 1 or ignored:
             return None
         task = tasks[0]
-        call = self._executor.calls.get(task.name)
+        call = self._executor.call_of(task.name)
         if call is None:
             return None
         given: Any = task.input

@@ -268,10 +268,11 @@ class Loop(StartingLoop):
     def _handler_for(
         self, failed: PregelExecutableTask, error: BaseException
     ) -> PregelExecutableTask | None:
-        plan = self.graph.plans.get(self.graph.plans[failed.name].node.error_handler_node or "")
-        if plan is None:
+        plans = self.graph.plans
+        handler = plans[failed.name].node.error_handler_node
+        if handler is None or handler not in plans.nodes:
             return None
-        task = error_handler_task(self.task_basis(), failed, plan, error)
+        task = error_handler_task(self.task_basis(), failed, plans[handler], error)
         if task is not None:
             self.tasks[task.id] = task
         return task

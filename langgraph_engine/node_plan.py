@@ -132,7 +132,7 @@ class NodePlan:
 
     @property
     def kept_node(self) -> upstream.PregelNode:
-        """The node, with the ``node`` and ``flat_writers`` it had when it was compiled, whatever it was given since."""
+        """The node, with the ``node`` and ``flat_writers`` it had when this was made, whatever it was given since."""
         upstream.keep_runnables(self.node, self._bound, self._writers_then)
         return self.node
 

@@ -452,7 +452,7 @@ impl Execution {
         let plan = run.plan_tasks(py, superstep, at.updated.as_deref())?;
         let recipe = match &*plan.tasks {
             [task] if plan.ignored.is_empty() && !has_timeout(py, task)? => {
-                self.executor.get().recipe(task.node)
+                self.executor.get().recipe(py, task.node)?
             }
             _ => None,
         };
@@ -558,10 +558,13 @@ impl Execution {
         if !error.is_instance_of::<PyException>(py) {
             return;
         }
-        let objects = &self.program().nodes[node.index()];
-        let args = (error.value(py), &objects.name, &objects.path);
+        let program = self.program();
         let note = self.executor.get().host.note_input_error.bind(py);
-        if let Err(failed) = note.call1(args) {
+        let noted = program.planned(py, node).and_then(|planned| {
+            let name = &program.nodes[node.index()].name;
+            note.call1((error.value(py), name, &planned.path))
+        });
+        if let Err(failed) = noted {
             failed.write_unraisable(py, None);
         }
     }

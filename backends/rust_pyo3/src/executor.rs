@@ -1,4 +1,4 @@
-//! How a graph's nodes are called, compiled: the plain data of `langgraph_engine.execute`, read once.
+//! How a graph's nodes are called: the plain data of `langgraph_engine.execute`, read when a node first runs.
 
 use crate::draws::Draws;
 use crate::execution::Execution;
@@ -16,13 +16,24 @@ use pyo3::types::{PyDict, PyIterator, PyString, PyTuple};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// How a graph's nodes are called. Immutable and safe to share between threads.
+/// How a graph's nodes are called. Safe to share between threads.
 #[pyclass(frozen, module = "langgraph_engine_rust._native")]
 pub(crate) struct Executor {
     pub(crate) program: Py<Program>,
     pub(crate) host: Host,
-    /// By node; behind a lock only so that the garbage collector can clear them.
-    recipes: Mutex<Vec<Option<Arc<Recipe>>>>,
+    calls: Py<PyAny>,
+    passthrough: Py<PyAny>,
+    /// No code of Python's is called while it is held.
+    known: Mutex<Known>,
+}
+
+/// What was read of the nodes that ran.
+#[derive(Default)]
+struct Known {
+    /// Nothing for a node that is the facade's to run.
+    recipes: FxHashMap<NodeId, Option<Arc<Recipe>>>,
+    /// Keys by the address of their set, which they keep.
+    keys: FxHashMap<usize, Arc<Keys>>,
 }
 
 /// The facade's objects every execution needs.
@@ -108,8 +119,9 @@ impl Executor {
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.program)?;
-        if let Ok(recipes) = self.recipes.try_lock() {
-            for recipe in recipes.iter().flatten() {
+        visit.call(&self.calls)?;
+        if let Ok(known) = self.known.try_lock() {
+            for recipe in known.recipes.values().flatten() {
                 for object in recipe.objects() {
                     visit.call(object)?;
                 }
@@ -119,7 +131,7 @@ impl Executor {
     }
 
     fn __clear__(&self) {
-        let dropped = std::mem::take(&mut *self.recipes());
+        let dropped = std::mem::take(&mut *self.known());
         std::mem::drop(dropped);
     }
 }
@@ -130,22 +142,6 @@ impl Executor {
         calls: &Bound<'_, PyAny>,
         host: &Bound<'_, PyAny>,
     ) -> PyResult<Self> {
-        let py = program.py();
-        let this = program.get();
-        let mut reader = Reader {
-            program: this,
-            passthrough: host.getattr(intern!(py, "passthrough"))?,
-            keys: FxHashMap::default(),
-        };
-        let mut recipes: Vec<Option<Arc<Recipe>>> = (0..this.nodes.len()).map(|_| None).collect();
-        for item in calls.call_method0(intern!(py, "items"))?.try_iter()? {
-            let (name, call): (Bound<'_, PyString>, Bound<'_, PyAny>) = item?.extract()?;
-            if let Some(node) = this.node(&name)?
-                && let Some(recipe) = Recipe::read(&mut reader, &call)?
-            {
-                recipes[node.index()] = Some(Arc::new(recipe));
-            }
-        }
         let get = |name: &str| host.getattr(name).map(Bound::unbind);
         Ok(Executor {
             program: program.clone().unbind(),
@@ -162,41 +158,51 @@ impl Executor {
                 saved_id: get("saved_id")?,
                 note_input_error: get("note_input_error")?,
             },
-            recipes: Mutex::new(recipes),
+            calls: calls.clone().unbind(),
+            passthrough: get("passthrough")?,
+            known: Mutex::default(),
         })
     }
 
-    pub(crate) fn recipe(&self, node: NodeId) -> Option<Arc<Recipe>> {
-        self.recipes().get(node.index()).cloned().flatten()
+    /// How a node is called; `None` if it is the facade's to run.
+    pub(crate) fn recipe(&self, py: Python<'_>, node: NodeId) -> PyResult<Option<Arc<Recipe>>> {
+        if let Some(known) = self.known().recipes.get(&node) {
+            return Ok(known.clone());
+        }
+        let name = self.program.get().nodes[node.index()].name.bind(py);
+        let call = self
+            .calls
+            .bind(py)
+            .call_method1(intern!(py, "get"), (name,))?;
+        let recipe = if call.is_none() {
+            None
+        } else {
+            self.read(&call)?.map(Arc::new)
+        };
+        let mut known = self.known();
+        if let Some(faster) = known.recipes.get(&node) {
+            return Ok(faster.clone()); // another thread's; this one is let go of after the lock
+        }
+        known.recipes.insert(node, recipe.clone());
+        Ok(recipe)
     }
 
-    fn recipes(&self) -> MutexGuard<'_, Vec<Option<Arc<Recipe>>>> {
-        self.recipes.lock().unwrap_or_else(PoisonError::into_inner)
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
 
-fn digits(tail: &str) -> PyResult<u64> {
-    u64::from_str_radix(&tail.replace('-', ""), 16).map_err(|_| {
-        PyValueError::new_err(format!("'{tail}' isn't how the id of a checkpoint ends"))
-    })
-}
-
-fn optional(value: Bound<'_, PyAny>) -> Option<Py<PyAny>> {
-    (!value.is_none()).then(|| value.unbind())
-}
-
-impl Recipe {
     /// `None` for a node that reads or writes something only the facade has.
-    fn read(reader: &mut Reader<'_, '_>, call: &Bound<'_, PyAny>) -> PyResult<Option<Self>> {
+    fn read(&self, call: &Bound<'_, PyAny>) -> PyResult<Option<Recipe>> {
+        let program = self.program.get();
         let mut writers = Vec::new();
         for writer in call.getattr("writers")?.try_iter()? {
             let writer = writer?;
             match writer.cast::<PyTuple>() {
                 Ok(steps) => {
-                    let steps = steps.iter().map(|step| reader.step(&step));
+                    let steps = steps.iter().map(|step| self.step(&step));
                     writers.push(Writer::Steps(steps.collect::<PyResult<_>>()?));
                 }
-                Err(_) => match Branch::read(reader.program, &writer)? {
+                Err(_) => match Branch::read(program, &writer)? {
                     Some(branch) => writers.push(Writer::Branch(Box::new(branch))),
                     None => return Ok(None),
                 },
@@ -215,6 +221,64 @@ impl Recipe {
         }))
     }
 
+    fn step(&self, step: &Bound<'_, PyAny>) -> PyResult<Step> {
+        let value = step.getattr("value")?;
+        let channel = step.getattr("channel")?;
+        let channel = if channel.is_none() {
+            None
+        } else {
+            let name = channel.cast_into::<PyString>()?;
+            let target = self.program.get().target(&name)?;
+            Some((name.unbind(), target))
+        };
+        let keys = step.getattr("keys")?;
+        Ok(Step {
+            mapper: optional(step.getattr("mapper")?),
+            channel,
+            constant: (!value.is(&self.passthrough)).then(|| value.unbind()),
+            skips: step.getattr("skips")?.is_truthy()?,
+            keys: if keys.is_none() {
+                None
+            } else {
+                Some(self.keys(keys)?)
+            },
+        })
+    }
+
+    fn keys(&self, keys: Bound<'_, PyAny>) -> PyResult<Arc<Keys>> {
+        let address = keys.as_ptr() as usize;
+        if let Some(known) = self.known().keys.get(&address) {
+            return Ok(Arc::clone(known));
+        }
+        let mut channels = FxHashSet::default();
+        for key in keys.try_iter()? {
+            if let Ok(name) = key?.cast::<PyString>()
+                && let Target::Channel(channel) = self.program.get().target(name)?
+            {
+                channels.insert(channel);
+            }
+        }
+        let read = Arc::new(Keys {
+            channels,
+            all: keys.unbind(),
+        });
+        let replaced = self.known().keys.insert(address, Arc::clone(&read));
+        drop(replaced); // now, and not while the lock is held
+        Ok(read)
+    }
+}
+
+fn digits(tail: &str) -> PyResult<u64> {
+    u64::from_str_radix(&tail.replace('-', ""), 16).map_err(|_| {
+        PyValueError::new_err(format!("'{tail}' isn't how the id of a checkpoint ends"))
+    })
+}
+
+fn optional(value: Bound<'_, PyAny>) -> Option<Py<PyAny>> {
+    (!value.is_none()).then(|| value.unbind())
+}
+
+impl Recipe {
     fn objects(&self) -> impl Iterator<Item = &Py<PyAny>> {
         let own = [&self.bound, &self.managed, &self.coerce, &self.keywords];
         let written = self.writers.iter().flat_map(Writer::objects);
@@ -239,61 +303,6 @@ impl Writer {
                     .chain(&branch.mapper),
             ),
         }
-    }
-}
-
-/// Reads the calls of a graph's nodes.
-struct Reader<'a, 'py> {
-    program: &'a Program,
-    passthrough: Bound<'py, PyAny>,
-    /// Keys by the address of their set, which the reader keeps.
-    keys: FxHashMap<usize, Arc<Keys>>,
-}
-
-impl Reader<'_, '_> {
-    fn step(&mut self, step: &Bound<'_, PyAny>) -> PyResult<Step> {
-        let value = step.getattr("value")?;
-        let channel = step.getattr("channel")?;
-        let channel = if channel.is_none() {
-            None
-        } else {
-            let name = channel.cast_into::<PyString>()?;
-            let target = self.program.target(&name)?;
-            Some((name.unbind(), target))
-        };
-        let keys = step.getattr("keys")?;
-        Ok(Step {
-            mapper: optional(step.getattr("mapper")?),
-            channel,
-            constant: (!value.is(&self.passthrough)).then(|| value.unbind()),
-            skips: step.getattr("skips")?.is_truthy()?,
-            keys: if keys.is_none() {
-                None
-            } else {
-                Some(self.keys(keys)?)
-            },
-        })
-    }
-
-    fn keys(&mut self, keys: Bound<'_, PyAny>) -> PyResult<Arc<Keys>> {
-        let address = keys.as_ptr() as usize;
-        if let Some(known) = self.keys.get(&address) {
-            return Ok(Arc::clone(known));
-        }
-        let mut channels = FxHashSet::default();
-        for key in keys.try_iter()? {
-            if let Ok(name) = key?.cast::<PyString>()
-                && let Target::Channel(channel) = self.program.target(name)?
-            {
-                channels.insert(channel);
-            }
-        }
-        let read = Arc::new(Keys {
-            channels,
-            all: keys.unbind(),
-        });
-        self.keys.insert(address, Arc::clone(&read));
-        Ok(read)
     }
 }
 

@@ -44,10 +44,23 @@ const FEW: usize = 8;
 /// What every task of a node has in common.
 pub(crate) struct NodeObjects {
     pub(crate) name: Py<PyString>,
+    /// Made with its first task: most graphs have nodes that never run.
+    planned: PyOnceLock<Planned>,
+}
+
+/// What every triggered task of a node has in common.
+pub(crate) struct Planned {
     /// `(PULL, name)`.
     pub(crate) path: Py<PyTuple>,
     /// Sorted.
     pub(crate) triggers: Py<PyTuple>,
+}
+
+impl NodeObjects {
+    /// What its triggered tasks have, if there was one.
+    pub(crate) fn planned(&self, py: Python<'_>) -> Option<&Planned> {
+        self.planned.get(py)
+    }
 }
 
 #[pymethods]
@@ -98,17 +111,11 @@ impl Program {
         let spec = Spec::read(spec)?;
         let core = lge_core::program::Program::compile(spec.graph).map_err(raised)?;
         let channels = spec.channels;
-        let pull = PyString::intern(py, PULL);
-        let mut nodes = Vec::with_capacity(spec.nodes.len());
-        for (index, name) in spec.nodes.into_iter().enumerate() {
-            let triggers = core.triggers(NodeId::from_index(index));
-            let triggers = triggers.iter().map(|id| channels[id.index()].bind(py));
-            nodes.push(NodeObjects {
-                path: PyTuple::new(py, [pull.as_any(), name.bind(py).as_any()])?.unbind(),
-                triggers: PyTuple::new(py, triggers.collect::<Vec<_>>())?.unbind(),
-                name,
-            });
-        }
+        let nodes = spec.nodes.into_iter().map(|name| NodeObjects {
+            name,
+            planned: PyOnceLock::new(),
+        });
+        let nodes: Vec<_> = nodes.collect();
         let ignored = |id: &ChannelId| NOT_CHANNELS.contains(&core.channel_name(*id));
         let channel_ids = channels.iter().enumerate();
         let channel_ids =
@@ -133,6 +140,21 @@ impl Program {
             nodes,
             missing: spec.missing,
             send_type: spec.send_type,
+        })
+    }
+
+    /// What the triggered tasks of a node have in common.
+    pub(crate) fn planned(&self, py: Python<'_>, node: NodeId) -> PyResult<&Planned> {
+        let objects = &self.nodes[node.index()];
+        objects.planned.get_or_try_init(py, || {
+            let pull = PyString::intern(py, PULL);
+            let triggers = self.core.triggers(node).iter();
+            let triggers = triggers.map(|id| self.channels[id.index()].bind(py));
+            let path = [pull.as_any(), objects.name.bind(py).as_any()];
+            Ok(Planned {
+                path: PyTuple::new(py, path)?.unbind(),
+                triggers: PyTuple::new(py, triggers.collect::<Vec<_>>())?.unbind(),
+            })
         })
     }
 

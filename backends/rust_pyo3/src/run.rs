@@ -537,9 +537,11 @@ impl Program {
         node: NodeId,
         origin: Origin,
     ) -> PyResult<(Py<PyTuple>, Py<PyTuple>)> {
-        let node = &self.nodes[node.index()];
         match origin {
-            Origin::Pull => Ok((node.path.clone_ref(py), node.triggers.clone_ref(py))),
+            Origin::Pull => {
+                let planned = self.planned(py, node)?;
+                Ok((planned.path.clone_ref(py), planned.triggers.clone_ref(py)))
+            }
             Origin::Packet(index) => {
                 let index = index.into_pyobject(py)?;
                 let nested = PyBool::new(py, false).to_owned();

@@ -3,7 +3,7 @@
 use crate::program::Program;
 use crate::step_task::Written;
 use lge_core::batch::Batch;
-use lge_core::names::{ChannelId, NodeId};
+use lge_core::names::{ChannelId, Id as _, NodeId};
 use lge_core::program::{LabelKind, Target};
 use lge_core::run::{ChannelRef, NodeRef};
 use lge_core::task_path::{PULL, PUSH, PathKey, TaskPath};
@@ -76,9 +76,9 @@ impl Program {
         batch: &mut Batch<'_, Value>,
     ) -> PyResult<()> {
         let node = self.node(name)?;
-        let objects = node.map(|id| &self.nodes[lge_core::names::Id::index(id)]);
-        let path = match (node, objects) {
-            (Some(id), Some(objects)) if path.is(&objects.path) => PathKey::Pull(id),
+        let planned = node.and_then(|id| self.nodes[id.index()].planned(path.py()));
+        let path = match (node, planned) {
+            (Some(id), Some(planned)) if path.is(&planned.path) => PathKey::Pull(id),
             _ => self.path_key(path)?,
         };
         let reference = match node {
@@ -86,7 +86,7 @@ impl Program {
             None => NodeRef::Named(name.to_str()?),
         };
         batch.task(path, reference);
-        if objects.is_some_and(|objects| triggers.is(&objects.triggers)) {
+        if planned.is_some_and(|planned| triggers.is(&planned.triggers)) {
             batch.own_triggers();
             return Ok(());
         }

@@ -29,5 +29,5 @@ class RustEngine:
         return _native.compile_graph(graph)
 
     def executor(self, program: Program, calls: Mapping[str, NodeCall], host: Host) -> Executor:
-        """Compile how nodes are called; a node without an entry is the facade's to run."""
+        """Take in how nodes are called, each when it first runs; a node without an entry is the facade's to run."""
         return _native.make_executor(program, calls, host)
