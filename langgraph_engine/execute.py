@@ -393,7 +393,6 @@ class ExecutingEngine(Protocol):
     def executor(self, program: Program, calls: Mapping[str, NodeCall], host: Host) -> Executor:
         """Take in how nodes are called; a node without an entry is the facade's to run.
 
-        Behavior:
-            - A call is made when it is asked for, so the time to ask is when its node first runs. Any thread may.
+        A call is made when it is asked for: the time to ask is when its node first runs. Any thread may.
         """
         ...

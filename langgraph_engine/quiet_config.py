@@ -241,7 +241,7 @@ def nested_config(config: Any) -> Any:
         if key == "callbacks":
             if type(value) not in _MANAGERS or value.handlers or value.inheritable_handlers:
                 return None
-            made[key] = value.copy().merge(value)
+            made[key] = value.merge(value)  # which takes copies
         else:
             made[key] = value.copy() if key in upstream.COPIABLE_KEYS else value
     conf, metadata = made[CONF], made["metadata"]

@@ -7,8 +7,9 @@ there is nothing to run, or a superstep that isn't simple.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Generator, Iterator
 from functools import partial
+from types import coroutine
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from langgraph_engine.direct_run import arun_alone, run_alone, run_watched, settle
@@ -139,18 +140,22 @@ def arest(loop: AsyncLoop, stop: Stop) -> tuple[LiveTask, Callable[[LiveTask], A
     return task, partial(_araise, [_as_langgraphs(loop, error)], loop.asyncio_task, cancels)
 
 
-async def awaited(loop: AsyncLoop | UnwatchedRun, stop: Stop) -> Stop:
-    """Await what a stop is about, and have the engine go on."""
+@coroutine
+def awaited(loop: AsyncLoop | UnwatchedRun, stop: Stop) -> Generator[Any, Any, Stop]:
+    """Await what a stop is about, and have the engine go on.
+
+    To be awaited. It is a generator, so that a turn, which most supersteps have, takes one object and not three.
+    """
     if stop.kind == TURN:
         try:
-            await asyncio.sleep(0)
+            yield
         except BaseException:
             loop.take_stop(stop)
             raise
         return loop.run_on_after(None)
     loop.take_stop(stop)
     try:
-        value = await _awaited(loop, stop)
+        value = yield from _awaited(loop, stop)
     except BaseException as raised:  # noqa: BLE001 - the task raises it again
         assert loop.execution is not None
         return stop._replace(kind=RAISED, detail=(loop.execution.give_up(), raised, 0))

@@ -61,6 +61,7 @@ def test_calls_are_a_mapping_of_all_nodes() -> None:
 
 def test_nodes_that_only_the_facade_can_run_have_no_call() -> None:
     builder = StateGraph(State)
+
     async def slow(state: State) -> State:
         return _add(state)
 

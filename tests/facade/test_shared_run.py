@@ -520,17 +520,23 @@ def test_a_forked_process_has_every_lock() -> None:
         thread.join()
 
 
-def test_nobody_looks_where_there_is_nothing_to_look_at() -> None:
+def test_nobody_looks_where_there_is_nothing_to_look_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    def lingers(looks: int) -> None:
+        monkeypatch.setattr(stalls, "_LINGERS", looks)
+
     def looks() -> bool:
         return any(thread.name == "langgraph-engine-stalls" for thread in threading.enumerate())
 
     nodes = _Moody(*NAMES).known()
+    lingers(1_000_000)
     nodes.invoke()
     assert looks()
+    lingers(1)
     until = time.monotonic() + PATIENCE
     while looks() and time.monotonic() < until:
         time.sleep(0.01)
     assert not looks()
+    lingers(1_000_000)
     assert nodes.invoke() == [*NAMES]
     assert looks()
 
