@@ -107,10 +107,7 @@ class NodeCoroutine:
             return
         self._error, self._over = error, True
         done = self._done
-        del (
-            self._done,
-            self._judge,
-        )  # the superstep's futures, of which this is one, are behind them
+        del self._done  # behind it are the superstep's futures, of which this is one
         done(self, error)
 
     # -- as a future ----------------------------------------------------------------------------
