@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from operator import is_
+from types import BuiltinFunctionType
 from typing import Any
 
 from langgraph.channels import (
@@ -60,6 +61,7 @@ _KINDS: dict[type, str] = {
 # Channels of these kinds keep their value until a write replaces it, so a value emitted for one is
 # still the value read later.
 _EMPTY_BUILTINS = (list, dict, set, int, float, str, bool, tuple, frozenset)
+_OWN_MODULES = ("_operator", "builtins")
 _LASTING_KINDS = frozenset({"last_value", "untracked_value", "binary_operator"})
 
 
@@ -96,6 +98,20 @@ class CompiledGraph:
     untracked: frozenset[str]
     executor: Executor | None
     plans_ahead: bool
+
+    def reduces_in_threads(self) -> bool:
+        """Whether combining what was written calls no code of the user's, which LangGraph calls in the event loop."""
+        return not self.custom and all(
+            _is_known(self.channels[name].operator)  # type: ignore[attr-defined]  # they fold
+            for name in self.folding
+        )
+
+
+def _is_known(reducer: Any) -> bool:
+    """Whether a reducer is one of Python's own functions, or ``add_messages``."""
+    return (
+        type(reducer) is BuiltinFunctionType and reducer.__module__ in _OWN_MODULES
+    ) or upstream.is_add_messages(reducer)
 
 
 def channel_spec(name: str, channel: BaseChannel[Any, Any, Any]) -> ChannelSpec:

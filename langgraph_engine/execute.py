@@ -8,6 +8,8 @@ For an engine without the capability the facade does the same (``facade_executio
     Engine.executor(program, calls, host) -> Executor      once per compiled graph
     Executor.begin(run, place)            -> Execution     once per invocation
     Execution.go(...)                     -> Stop          as many supersteps as are simple, often none
+    Execution.resume(...)                 -> Stop          ... and on from a stop
+    Execution.resume_in_thread()          -> Stop          ... in a thread, where the event loop mustn't wait
 
 A stop always says where the run is now, and ``kind`` says what the facade has to do next.
 """
@@ -26,9 +28,11 @@ __all__ = [
     "CANCELLED_ITSELF",
     "COMMIT_RAISED",
     "FINISHED",
+    "MOMENT",
     "PLANNED",
     "RAISED",
     "STREAMED",
+    "THREAD",
     "TURN",
     "BranchCall",
     "Draws",
@@ -62,6 +66,11 @@ COMMIT_RAISED: Final = 6
 STREAMED: Final = 7
 """A superstep was committed and the next one planned; have its chunks taken, then ``resume`` with None. Detail: a list
 of them, as ``Streamed.named`` says."""
+THREAD: Final = 8
+"""A function is next that LangGraph hands to a thread of the event loop's; call ``resume_in_thread`` in one. Detail: None."""
+
+MOMENT: Final = 0.005
+"""Seconds after which a thread gives control back to the event loop, as it is after Python's own switch interval."""
 
 
 class Stop(NamedTuple):
@@ -252,6 +261,8 @@ class Host:
         id_tail: What those ids end in.
         saved_id: Gives the id of the checkpoint after a superstep, by the superstep's number, where there is a saver.
         draws: What it draws them from.
+        in_thread: What LangGraph awaits for a function to be run in a thread: a runnable of a function has
+            ``functools.partial(in_thread, None, function)`` as its ``afunc`` then. None if no thread is to be asked for.
         note_input_error: Told of an exception of ``coerce``, the node's name and the task's path.
     """
 
@@ -266,6 +277,7 @@ class Host:
     id_tail: str
     saved_id: Callable[[int], str]
     draws: Draws
+    in_thread: Callable[..., Any] | None
     note_input_error: Callable[[Exception, str, tuple[Any, ...]], None]
 
 
@@ -284,6 +296,7 @@ class Place(Protocol):
             before its point; nought if there is none) and one, in 32 digits; a point; a number of ``random.random()``'s, as
             ``format(number, "016")`` writes it. They need not be asked for then.
         saves_each: Whether every superstep is saved, not only the last state: ``wrote`` and ``committed`` are called.
+        reduces_in_threads: Whether threads may combine what was written: no reducer, and no channel, is code of the user's.
         streamed: The chunks the run streams; None if nobody takes any.
         calls: Not None once the running task asked how to start others.
         planned: The superstep ``go`` starts with, if ``commit_and_plan`` planned it. Whoever uses it sets it to None.
@@ -298,6 +311,7 @@ class Place(Protocol):
     saver: Any
     counts_versions: bool
     saves_each: bool
+    reduces_in_threads: bool
     streamed: Streamed | None
     planned: Plan | None
 
@@ -336,7 +350,7 @@ class Place(Protocol):
 
 
 class Execution(Protocol):
-    """One invocation, as far as an engine runs it. Used by one thread at a time."""
+    """One invocation, as far as an engine runs it. Used by one thread at a time, but for ``give_up``."""
 
     def go(self, step: int, checkpoint_id: str, updated: Collection[str] | None) -> Stop:
         """Run supersteps from here until one isn't simple.
@@ -359,6 +373,7 @@ class Execution(Protocol):
             - Once the running task asked how to start others, it is stopped after it, with the live task.
             - If chunks are streamed, it is stopped before each superstep for those of the one before.
             - A superstep that writes what isn't a channel's is stopped after its task, if chunks are streamed.
+            - A function that LangGraph hands to a thread isn't called in the event loop: a thread is asked for.
         """
         ...
 
@@ -370,8 +385,23 @@ class Execution(Protocol):
         """
         ...
 
+    def resume_in_thread(self) -> Stop | None:
+        """Go on in a thread, in a copy of the event loop's context, while the event loop waits for it.
+
+        Behavior:
+            - Functions that LangGraph hands to threads are called, superstep by superstep.
+            - What LangGraph does in the event loop is left to it, by a turn: coroutines, mappers and coercions of the user's.
+            - So is a commit that is saved or streamed, or may call a reducer of the user's, and a read that may.
+            - A turn is asked for after a function if the event loop has something to do, and after a moment.
+            - If a function raises, that is a stop as in the event loop.
+            - Once it was given up, no function is called and nothing is committed any more; it gives None.
+        """
+        ...
+
     def give_up(self) -> Any:
         """Forget the task under way, because what was awaited raised; the live task.
+
+        None if that was a thread, which had come to the end of a superstep.
 
         Behavior:
             - The superstep of the task isn't committed, and may be run again.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Collection
 from contextvars import copy_context
@@ -60,5 +61,7 @@ def _host() -> Host:
         id_tail=ID_TAIL,
         saved_id=saved_id,
         draws=draws(),
+        # Before Python 3.11 a node's config isn't in the context its thread has.
+        in_thread=upstream.run_in_executor if sys.version_info >= (3, 11) else None,
         note_input_error=note_input_error,
     )

@@ -12,6 +12,8 @@ of the task says who takes what was awaited.
 from __future__ import annotations
 
 import threading
+from functools import partial
+from time import monotonic
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
@@ -22,9 +24,11 @@ from langgraph_engine.execute import (
     CANCELLED_ITSELF,
     COMMIT_RAISED,
     FINISHED,
+    MOMENT,
     PLANNED,
     RAISED,
     STREAMED,
+    THREAD,
     TURN,
     Stop,
     written,
@@ -86,6 +90,7 @@ class FacadeExecutor:
         self.copy_context, self.config_type = host.copy_context, host.config_type
         self.set_config = host.config_variable.set
         self.clock = host.clock
+        self.in_thread = host.in_thread
         self.unsaved_id = unsaved_ids(host.ticks, host.id_tail)
         self.passthrough, self.skip_write = host.passthrough, host.skip_write
         self.plans_ahead = "commit_and_plan" in engine.capabilities
@@ -119,6 +124,23 @@ def _reads_channels(writer: Any, channels: Collection[str]) -> bool:
     return all(name in channels for name in select)
 
 
+class _Thread:
+    """A thread's turn at an execution.
+
+    Attributes:
+        began: When it began, in seconds of a clock that only runs forward.
+        given_up: Whether nothing is to come of it.
+        task: The task under way; None between two supersteps.
+    """
+
+    __slots__ = ("began", "given_up", "task")
+
+    def __init__(self, task: StepTask | None) -> None:
+        self.began = monotonic()
+        self.given_up = False
+        self.task = task
+
+
 class StepTask:
     """A task under way, and the facade's task it becomes if somebody looks at it.
 
@@ -136,6 +158,7 @@ class StepTask:
         then: Who takes what was awaited, and what else it is given; None until the node was called.
         own_cancels: How often a coroutine that raised had cancelled the asyncio task.
         had_turn: Whether the event loop had its turn.
+        thread: The thread it is run by, if it isn't the event loop.
         over: Whether its superstep was committed.
     """
 
@@ -149,6 +172,7 @@ class StepTask:
     writer = 0
     own_cancels = 0
     had_turn = False
+    thread: _Thread | None = None
     over = False
 
     def __init__(
@@ -198,11 +222,14 @@ class FacadeExecution:
         "_executor",
         "_moved_on",
         "_place",
+        "_planned",
+        "_reduces_in_threads",
         "_run",
         "_saver",
         "_saves_each",
         "_step",
         "_streamed",
+        "_thread",
         "_under_way",
         "_updated",
     )
@@ -211,8 +238,11 @@ class FacadeExecution:
         self._executor, self._run, self._place = executor, run, place
         self._control, self._event_loop = place.control, place.event_loop
         self._saver, self._saves_each = place.saver, place.saves_each
+        self._reduces_in_threads = place.reduces_in_threads
         self._streamed = place.streamed
         self._under_way: StepTask | None = None
+        self._planned: Plan | None = None  # the superstep that is under way, before its task is
+        self._thread: _Thread | None = None  # until its stop was taken
         self._chunks: list[Any] = []  # as the caller of the stream takes them
         self._moved_on = False
 
@@ -220,52 +250,72 @@ class FacadeExecution:
         """Run supersteps from here until one isn't simple."""
         self._step, self._checkpoint_id, self._updated = step, checkpoint_id, updated
         self._due = False
+        self._thread = None
         place = self._place
         plan, place.planned = place.planned, None
-        return self._told(plan, None, None)
+        return self._told(plan, None, None, None)
 
     def resume(self, value: Any) -> Stop:
         """Go on with what was awaited, or after what was streamed."""
-        task, self._under_way = self._under_way, None
-        if task is None:
-            raise RuntimeError(_NOBODY_WAITS)
-        if task.then is None and not self._found(task):
-            task = None
-        return self._told(None, task, value)
+        self._thread = None
+        plan, task = self._taken()
+        if task is not None:
+            task.thread = None
+            if task.then is None and not self._found(task):
+                task = None
+        return self._told(plan, task, value, None)
+
+    def resume_in_thread(self) -> Stop | None:
+        """Go on in a thread, while the event loop waits for it."""
+        thread = self._thread = _Thread(self._under_way)
+        plan, task = self._taken()
+        if task is not None:
+            task.thread = thread
+        try:
+            stop = self._told(plan, task, None, thread)
+        finally:
+            thread.task = None
+        return None if thread.given_up else stop
 
     def give_up(self) -> Any:
         """Forget the task under way, because what was awaited raised; the live task."""
-        task, self._under_way = self._under_way, None
-        if task is None:
-            raise RuntimeError(_NOBODY_WAITS)
-        return task.looked_at()
+        thread, self._thread = self._thread, None
+        if thread is None:
+            _, task = self._taken()
+        else:
+            thread.given_up = True
+            task = thread.task or self._under_way
+            self._under_way = self._planned = None
+        return None if task is None else task.looked_at()
 
-    def _told(self, plan: Plan | None, task: StepTask | None, value: Any) -> Stop:
+    def _taken(self) -> tuple[Plan | None, StepTask | None]:
+        """What is under way: a superstep, or its task."""
+        plan, task = self._planned, self._under_way
+        if plan is None and task is None:
+            raise RuntimeError(_NOBODY_WAITS)
+        self._planned = self._under_way = None
+        return plan, task
+
+    def _told(
+        self, plan: Plan | None, task: StepTask | None, value: Any, thread: _Thread | None
+    ) -> Stop:
         """Run supersteps; if that raises, the place learns where."""
         try:
-            return self._supersteps(plan, task, value)
+            return self._supersteps(plan, task, value, thread)
         except BaseException:
             self._place.take_stop(self._stopped(PLANNED, None))
             raise
 
-    def _supersteps(self, plan: Plan | None, task: StepTask | None, value: Any) -> Stop:
+    def _supersteps(
+        self, plan: Plan | None, task: StepTask | None, value: Any, thread: _Thread | None
+    ) -> Stop:
         """The loop: from a plan, from a task, or from the middle of one."""
-        place = self._place
         while True:
             if task is None:
-                if self._step > place.stop:
-                    return self._left(None)
-                if plan is None:
-                    plan = self._run.plan(
-                        self._step, self._checkpoint_id, place.namespace, self._updated
-                    )
-                task = self._start(plan)
-                if task is None:
-                    return self._left(plan)
-                chunks = self._chunks
-                if chunks:
-                    self._under_way, self._chunks = task, []
-                    return self._stopped(STREAMED, chunks)
+                begun = self._begin(plan, thread)
+                if isinstance(begun, Stop):
+                    return begun
+                task = begun
             try:
                 if task.then is None:
                     waits = self._call(task)
@@ -277,12 +327,35 @@ class FacadeExecution:
             except BaseException as error:  # noqa: BLE001 - it is raised again as the task's
                 return self._stopped(RAISED, (task.looked_at(), error, task.own_cancels))
             if waits is not None:
-                self._under_way = task
+                if thread is None or not thread.given_up:
+                    self._under_way = task
                 return self._stopped(*waits)
             stop, plan = self._ended(task)
             if stop is not None:
                 return stop
             task = None
+            if thread is not None:
+                thread.task = None
+
+    def _begin(self, plan: Plan | None, thread: _Thread | None) -> StepTask | Stop:
+        """The next superstep's task, to be called; or why that isn't to be done here."""
+        place = self._place
+        if self._step > place.stop:
+            return self._left(None)
+        if plan is None:
+            plan = self._run.plan(self._step, self._checkpoint_id, place.namespace, self._updated)
+        if thread is not None and self._coerces(plan):
+            self._planned = plan
+            return self._stopped(TURN, None)
+        task = self._start(plan)
+        if task is None:
+            return self._left(plan)
+        if thread is not None:
+            task.thread, thread.task = thread, task
+        if chunks := self._chunks:
+            self._under_way, self._chunks = task, []
+            return self._stopped(STREAMED, chunks)
+        return task
 
     def _ended(self, task: StepTask) -> tuple[Stop | None, Plan | None]:
         """A task ended: commit its superstep, unless that is the facade's. Gives a stop, or the next plan if it is known."""
@@ -403,6 +476,35 @@ class FacadeExecution:
                 return runnable.afunc, True
         return None if runnable.func is None else (runnable.func, False)
 
+    # --- threads
+
+    def _in_thread(self, function: Any) -> Any:
+        """What LangGraph has a thread call, of what it awaits; None if it awaits anything else."""
+        if (
+            type(function) is partial
+            and function.func is self._executor.in_thread
+            and not function.keywords
+            and len(function.args) == len(("executor", "function"))
+            and function.args[0] is None
+        ):
+            return function.args[1]
+        return None
+
+    def _coerces(self, plan: Plan) -> bool:
+        """Whether starting a superstep calls code of the user's."""
+        if len(plan.tasks) != 1:
+            return False
+        call = self._executor.call_of(plan.tasks[0].name)
+        return call is not None and call.coerce is not None
+
+    def _pauses(self, thread: _Thread) -> bool:
+        """Whether a thread is to let the event loop go on: it waits for one of its own making, or has waited for long."""
+        return (
+            thread.given_up
+            or bool(getattr(self._event_loop, "_ready", True))
+            or monotonic() - thread.began > MOMENT
+        )
+
     # --- the node
 
     def _context(self, task: StepTask) -> Context:
@@ -419,8 +521,16 @@ class FacadeExecution:
         return context
 
     def _call(self, task: StepTask) -> Waits | None:
-        function, call = task.function, task.call
-        task.started = self._executor.clock.time()
+        function, call, thread = task.function, task.call, task.thread
+        if not task.started:  # else a thread was asked for it
+            task.started = self._executor.clock.time()
+        awaited = task.awaited
+        if awaited and (threaded := self._in_thread(function)) is not None:
+            if thread is None:
+                return THREAD, None
+            function, awaited = threaded, False
+        elif thread is not None and function is not None:
+            return TURN, None
         if function is None:
             return None
         if call.by_method:
@@ -434,13 +544,18 @@ class FacadeExecution:
             keywords = call.keywords(task.looked_at())
             context = self._context(task)
             result = context.run(function, task.value, **keywords)
-        if task.awaited:
+        if awaited:
             waits = self._first_step(task, result, context)
             if waits is not None:
                 task.then = self._returned, (context,)
                 return waits
             result = task.result
-        if call.recurses and type(result) not in _PLAIN:
+        recurses = call.recurses and type(result) not in _PLAIN and self._is_runnable(result)
+        if thread is not None and (recurses or self._pauses(thread)):
+            # In LangGraph what the function did to its context ends with the thread.
+            task.then = _hold, (self._returned, (self._context(task), result))
+            return TURN, None
+        if recurses:
             return self._returned(task, context, result)
         task.value = result
         return None
@@ -486,6 +601,9 @@ class FacadeExecution:
         passthrough, skip_write = executor.passthrough, executor.skip_write
         while number < len(writers):
             writer = writers[number]
+            if task.thread is not None and not self._writes_in_thread(writer):
+                task.writer, task.then = number, (_nothing, ())
+                return TURN, None
             number += 1
             if type(writer) is tuple:
                 task.writes += written(writer, task.value, passthrough, skip_write)
@@ -497,10 +615,30 @@ class FacadeExecution:
         event_loop = self._event_loop
         if event_loop is not None and not task.had_turn:
             task.writer, task.had_turn = number, True
-            if turn_is_due(event_loop):
+            thread = task.thread
+            if turn_is_due(event_loop) if thread is None else not self._commits_in_threads():
                 task.then = _nothing, ()
                 return TURN, None
         return None
+
+    def _writes_in_thread(self, writer: Any) -> bool:
+        """Whether a writer calls nothing in the event loop."""
+        if type(writer) is tuple:
+            for mapper, channel, _, skips, keys in writer:
+                if mapper is not None and (channel is not None or not (skips or keys is not None)):
+                    return False
+            return True
+        found = self._function(writer.path)
+        return (
+            found is not None
+            and self._in_thread(found[0]) is not None
+            and writer.mapper is None
+            and (self._reduces_in_threads or writer.select is None)
+        )
+
+    def _commits_in_threads(self) -> bool:
+        """Whether a commit calls nothing in the event loop."""
+        return self._reduces_in_threads and self._saver is None and self._streamed is None
 
     def _ask(self, task: StepTask, branch: BranchCall) -> Waits | None:
         """Ask a conditional edge where to go."""
@@ -514,6 +652,11 @@ class FacadeExecution:
                 return AWAIT, (branch.path.ainvoke(asked, config), None, None)
             return self._answered(task, branch, asked, branch.path.invoke(asked, config))
         function, awaited = found
+        if awaited and (threaded := self._in_thread(function)) is not None:
+            if task.thread is None:
+                task.then = self._ask_in_thread, (branch, asked, threaded)
+                return THREAD, None
+            return self._ask_in_thread(task, branch, asked, threaded)
         context = self._context(task)
         answer = context.run(function, asked)
         if awaited and hasattr(answer, "__await__"):
@@ -522,6 +665,17 @@ class FacadeExecution:
                 task.then = then
                 return waits
             answer = task.result
+        return self._answered(task, branch, asked, answer)
+
+    def _ask_in_thread(
+        self, task: StepTask, branch: BranchCall, asked: Any, function: Any, _: Any = None
+    ) -> Waits | None:
+        """Ask a conditional edge that LangGraph has a thread ask."""
+        assert task.thread is not None
+        answer = self._context(task).run(function, asked)
+        if self._pauses(task.thread) or (type(answer) is not str and self._is_runnable(answer)):
+            task.then = _hold, (self._answered, (branch, asked, answer))
+            return TURN, None
         return self._answered(task, branch, asked, answer)
 
     def _question(self, task: StepTask, branch: BranchCall) -> Any:
@@ -606,5 +760,12 @@ def _take(task: StepTask, value: Any) -> None:
     task.value = value
 
 
+def _hold(
+    task: StepTask, receive: Callable[..., Waits | None], held: tuple[Any, ...], _: Any
+) -> Waits | None:
+    """Go on in the event loop with what a function gave in a thread."""
+    return receive(task, *held)
+
+
 def _nothing(_: StepTask, __: Any) -> None:
-    """A turn of the event loop gives nothing."""
+    """A turn of the event loop, or a thread, gives nothing by itself."""

@@ -109,6 +109,8 @@ class Loop(StartingLoop):
     """Whether its versions are those of LangGraph's savers."""
     saves_each = False
     """Whether every superstep of it is saved."""
+    reduces_in_threads = False
+    """Whether threads may combine what its tasks wrote."""
     asyncio_task: Any = None
     """The asyncio task this loop runs in, if coroutines that run alone in their superstep share it."""
 
@@ -381,6 +383,7 @@ class Loop(StartingLoop):
             self.streamed = streamed
             self.saver, self.saves_each = self.checkpointer, saves_each
             self.counts_versions = self.saves and counts_versions(self.saver)
+            self.reduces_in_threads = self.is_async and self.graph.reduces_in_threads()
             self.execution = executor.begin(self.run, self)
 
     def _may_save_ahead(self, streamed: Streamed | None) -> bool:

@@ -46,7 +46,12 @@ def invoke(self: upstream.AnyPregel, input: Any, config: Any = None, **kwargs: A
     if not is_called(self, "stream", stream):
         return _collect(mode, version, list(self.stream(input, config, **kwargs)))
     if mode == "values" and version == "v1" and not _prints(self, kwargs):
-        latest = final_state(self, engine, input, config, kwargs)
+        try:
+            latest = final_state(self, engine, input, config, kwargs)
+        except (
+            StopIteration
+        ) as error:  # LangGraph's ``stream`` is a generator, which lets none through
+            raise RuntimeError("generator raised StopIteration") from error
         return _final(latest.value, latest.interrupts)
     return _collect(mode, version, list(chunks_of(self, engine, input, config, kwargs)))
 
@@ -60,7 +65,10 @@ async def ainvoke(self: upstream.AnyPregel, input: Any, config: Any = None, **kw
         chunks = [chunk async for chunk in self.astream(input, config, **kwargs)]
         return _collect(mode, version, chunks)
     if mode == "values" and version == "v1" and not _prints(self, kwargs):
-        latest = await afinal_state(self, engine, input, config, kwargs)
+        try:
+            latest = await afinal_state(self, engine, input, config, kwargs)
+        except StopAsyncIteration as error:  # as above
+            raise RuntimeError("async generator raised StopAsyncIteration") from error
         return _final(latest.value, latest.interrupts)
     chunks = [chunk async for chunk in achunks_of(self, engine, input, config, kwargs)]
     return _collect(mode, version, chunks)

@@ -7,11 +7,14 @@ there is nothing to run, or a superstep that isn't simple.
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 from collections.abc import Awaitable, Callable, Generator, Iterator
+from contextvars import copy_context
 from functools import partial
 from types import coroutine
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from langgraph_engine import upstream
 from langgraph_engine.direct_run import arun_alone, run_alone, run_watched, settle
 from langgraph_engine.execute import (
     AWAIT,
@@ -21,6 +24,7 @@ from langgraph_engine.execute import (
     PLANNED,
     RAISED,
     STREAMED,
+    THREAD,
     TURN,
     Stop,
 )
@@ -49,7 +53,7 @@ __all__ = [
     "run_ahead",
 ]
 
-WAITS = frozenset({AWAIT, TURN, CANCELLED_ITSELF})
+WAITS = frozenset({AWAIT, TURN, CANCELLED_ITSELF, THREAD})
 """The stops that are ``awaited``."""
 GOES_ON = WAITS | {STREAMED}
 """The stops after which the engine goes on."""
@@ -154,6 +158,9 @@ def awaited(loop: AsyncLoop | UnwatchedRun, stop: Stop) -> Generator[Any, Any, S
             raise
         return loop.run_on_after(None)
     loop.take_stop(stop)
+    if stop.kind == THREAD:
+        stop = yield from _run_in_thread(loop, stop)
+        return loop.run_on_after(None) if stop.kind == TURN else stop
     try:
         value = yield from _awaited(loop, stop)
     except BaseException as raised:  # noqa: BLE001 - the task raises it again
@@ -182,6 +189,54 @@ async def _awaited(loop: AsyncLoop | UnwatchedRun, stop: Stop) -> Any:
     return await Stepped(awaitable, context, started)
 
 
+async def _run_in_thread(run: AsyncLoop | UnwatchedRun, stop: Stop) -> Stop:
+    """Have the engine go on in a thread of the event loop's; where it stopped."""
+    execution = run.execution
+    assert execution is not None
+    failed: list[BaseException] = []
+
+    def go_on() -> Stop | None:
+        try:
+            return execution.resume_in_thread()
+        except BaseException as error:  # noqa: BLE001 - the run raises it, and not as a task's
+            failed.append(error)
+            return None
+
+    try:
+        over = await run.event_loop.run_in_executor(None, copy_context().run, go_on)
+    except BaseException as raised:
+        task = execution.give_up()
+        if task is None:
+            raise
+        return stop._replace(kind=RAISED, detail=(task, raised, 0))
+    if failed:
+        raise failed.pop()
+    assert over is not None  # as nobody gave it up
+    if over.kind == RAISED:
+        return over._replace(detail=await _through_a_thread(*over.detail))
+    return over  # type: ignore[no-any-return]  # which an executor doesn't know
+
+
+async def _through_a_thread(task: Any, error: BaseException, cancels: int) -> tuple[Any, ...]:
+    """What was raised, as it comes out of the thread that LangGraph has for each function."""
+    if isinstance(error, StopIteration) or type(error) in _CHANGED_BY_FUTURES:
+        try:
+            await upstream.run_in_executor(None, _raise, [error])
+        except BaseException as raised:  # noqa: BLE001 - as before
+            error = raised
+    return task, error, cancels
+
+
+_CHANGED_BY_FUTURES = frozenset(
+    {
+        concurrent.futures.CancelledError,
+        concurrent.futures.TimeoutError,
+        concurrent.futures.InvalidStateError,
+    }
+)
+"""What asyncio takes for one of its own exceptions, if it is exactly that."""
+
+
 def _nothing(_: LiveTask) -> None:
     """The node and its writers ran already."""
 
@@ -190,7 +245,7 @@ async def _anothing(_: LiveTask) -> None:
     """The node and its writers ran already."""
 
 
-def _raise(errors: list[BaseException], _: LiveTask) -> NoReturn:
+def _raise(errors: list[BaseException], _: LiveTask | None = None) -> NoReturn:
     """Raise the one exception, and let go of it: its traceback will refer to whoever has it, and so to the run."""
     raise errors.pop()
 

@@ -76,6 +76,7 @@ class UnwatchedRun:
         "execution",
         "failed",
         "output_key_set",
+        "reduces_in_threads",
         "stop",
         "stopped",
     )
@@ -96,6 +97,7 @@ class UnwatchedRun:
         self.control = call.control = RunControl()
         self.event_loop = call.event_loop
         self.asyncio_task = shared_task(call.event_loop) if call.is_async else None
+        self.reduces_in_threads = call.is_async and graph.reduces_in_threads()
         self._loop: Loop | None = None
         self._moved_on = self._over = False
         self._planned: Plan | None = None

@@ -26,7 +26,7 @@ from langchain_core.globals import get_debug
 from langchain_core.runnables import Runnable
 from langchain_core.runnables.config import CONFIG_KEYS as _CONFIG_KEYS
 from langchain_core.runnables.config import COPIABLE_KEYS as _COPIABLE_KEYS
-from langchain_core.runnables.config import var_child_runnable_config
+from langchain_core.runnables.config import run_in_executor, var_child_runnable_config
 from langchain_core.tracers.context import _configure_hooks, tracing_v2_callback_var
 from langchain_core.utils.env import env_var_is_set
 from langchain_core.utils.uuid import uuid7
@@ -569,6 +569,7 @@ __all__ = [
     "read_task_statuses",
     "recast_checkpoint_ns",
     "replaced_method",
+    "run_in_executor",
     "sanitize_untracked_values_in_send",
     "should_interrupt",
     "should_stop_others",

@@ -4,7 +4,8 @@
 //! committed; then the next. Whatever isn't simple stops the loop, and the facade goes on from there. Nothing
 //! of the run is borrowed while a node, a writer or a reducer is called.
 //!
-//! A task under way is a [`Flight`](crate::flight::Flight): `flight` calls its node, `writers` what comes after.
+//! A task under way is a [`Flight`](crate::flight::Flight): `flight` calls its node, `writers` what comes after. A
+//! [`Thread`](crate::thread::Thread) may take the event loop's place.
 
 use crate::chunks::{Chunk, Shows, Streamed};
 use crate::draws::uuid_text;
@@ -13,6 +14,7 @@ use crate::flight::{Flight, Flow, Function, Stage};
 use crate::program::Program;
 use crate::run::{Run, drop_all};
 use crate::step_task::{Inside, StepTask};
+use crate::thread::Thread;
 use crate::types;
 use lge_core::batch::Batch;
 use lge_core::channels::Shown;
@@ -46,6 +48,7 @@ pub(crate) enum Kind {
     CancelledItself = 5,
     CommitRaised = 6,
     Streamed = 7,
+    Thread = 8,
 }
 
 /// One invocation, as far as this engine runs it.
@@ -66,8 +69,12 @@ pub(crate) struct Execution {
     counts_versions: bool,
     /// Whether the place hears of every superstep, to save it.
     saves_each: bool,
+    /// Whether threads may call reducers.
+    pub(crate) reduces_in_threads: bool,
     pub(crate) event_loop: Option<Value>,
     streamed: Option<Streamed>,
+    /// The thread that runs it, until its stop was taken.
+    thread: Mutex<Option<Arc<Thread>>>,
     /// What goes on when the facade says so.
     under_way: Mutex<Option<(Position, UnderWay)>>,
     moved_on: AtomicBool,
@@ -75,6 +82,8 @@ pub(crate) struct Execution {
 
 /// What an execution was stopped in.
 enum UnderWay {
+    /// A superstep that is to be planned, in the event loop.
+    Superstep,
     /// A task that was planned, before its node is called.
     Planned(Departure),
     /// A task, while the facade awaits something for it.
@@ -92,6 +101,15 @@ struct Departure {
     recipe: Arc<Recipe>,
     value: Value,
     function: Option<Function>,
+}
+
+/// How a superstep starts.
+enum Start<'py> {
+    Ready(Departure),
+    /// It is the facade's to run: its plan, or None if there is none.
+    Planned(Bound<'py, PyAny>),
+    /// What its node is given is made by code of the user's, which isn't a thread's to call.
+    Coerces,
 }
 
 /// Where the run is: between two supersteps, or in one.
@@ -115,43 +133,83 @@ impl Execution {
         updated: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         self.run.get().guard(|| {
+            self.take_thread(None);
             let at = Position {
                 step,
                 checkpoint_id,
                 updated: self.program().read_updated(updated)?,
                 due: false,
             };
-            self.supersteps(py, at, None)
+            self.supersteps(py, at, None, None)
         })
     }
 
     /// Goes on with what was awaited, or after what was streamed.
     fn resume<'py>(&self, py: Python<'py>, value: Value) -> PyResult<Bound<'py, PyAny>> {
-        self.run.get().guard(|| match self.take_under_way()? {
-            (at, UnderWay::Flight(flight)) => self.supersteps(py, at, Some((flight, Some(value)))),
-            (at, UnderWay::Planned(departure)) => {
-                // Whoever took the chunks may have replaced the function.
-                let flight = match self.function_of(py, &departure.recipe)? {
-                    Some(function) => {
-                        let departure = Departure {
-                            function,
-                            ..departure
-                        };
-                        Some((self.take_off(py, &at, departure)?, None))
-                    }
-                    None => None,
-                };
-                self.supersteps(py, at, flight)
+        self.run.get().guard(|| {
+            self.take_thread(None);
+            let (at, under_way) = self.take_under_way()?;
+            match under_way {
+                UnderWay::Superstep => self.supersteps(py, at, None, None),
+                UnderWay::Flight(flight) => {
+                    let flight = Flight {
+                        thread: None,
+                        ..flight
+                    };
+                    self.supersteps(py, at, Some((flight, Some(value))), None)
+                }
+                UnderWay::Planned(departure) => {
+                    // Whoever took the chunks may have replaced the function.
+                    let flight = match self.function_of(py, &departure.recipe)? {
+                        Some(function) => {
+                            let departure = Departure {
+                                function,
+                                ..departure
+                            };
+                            Some((self.take_off(py, &at, departure, None)?, None))
+                        }
+                        None => None,
+                    };
+                    self.supersteps(py, at, flight, None)
+                }
             }
         })
     }
 
-    /// Forgets the task under way; the live task.
-    fn give_up<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        match self.take_under_way()? {
-            (_, UnderWay::Flight(flight)) => flight.task.get().live(py),
-            (_, UnderWay::Planned(_)) => Err(nothing_under_way()),
-        }
+    /// Goes on in a thread, while the event loop waits for it.
+    fn resume_in_thread<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        self.run.get().guard(|| {
+            let thread = Arc::new(Thread::new());
+            let (at, under_way) = self.take_under_way()?;
+            let UnderWay::Flight(flight) = under_way else {
+                return Err(nothing_under_way());
+            };
+            thread.runs(Some(flight.task.clone_ref(py)));
+            self.take_thread(Some(Arc::clone(&thread)));
+            let flight = Flight {
+                thread: Some(Arc::clone(&thread)),
+                ..flight
+            };
+            let stop = self.supersteps(py, at, Some((flight, None)), Some(&thread));
+            thread.runs(None);
+            Ok((!thread.is_given_up()).then_some(stop?))
+        })
+    }
+
+    /// Forgets the task under way; the live task, if a thread wasn't between two.
+    fn give_up<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let under_way = self.under_way().take();
+        let task = match (self.take_thread(None), under_way) {
+            (thread, Some((_, UnderWay::Flight(flight)))) => {
+                if let Some(thread) = thread {
+                    thread.give_up();
+                }
+                Some(flight.task)
+            }
+            (Some(thread), _) => thread.give_up(),
+            (None, _) => return Err(nothing_under_way()),
+        };
+        task.map(|task| task.get().live(py)).transpose()
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
@@ -161,10 +219,16 @@ impl Execution {
         visit.call(&self.control)?;
         visit.call(&self.saver)?;
         visit.call(&self.event_loop)?;
+        if let Ok(thread) = self.thread.try_lock()
+            && let Some(thread) = &*thread
+        {
+            thread.traverse(&visit)?;
+        }
         if let Ok(under_way) = self.under_way.try_lock()
             && let Some((_, under_way)) = &*under_way
         {
             let (value, function) = match under_way {
+                UnderWay::Superstep => return Ok(()),
                 UnderWay::Planned(departure) => {
                     visit.call(&departure.packet)?;
                     (&departure.value, &departure.function)
@@ -219,7 +283,11 @@ impl Execution {
             saver: optional(intern!(py, "saver"))?,
             counts_versions: place.getattr(intern!(py, "counts_versions"))?.is_truthy()?,
             saves_each: place.getattr(intern!(py, "saves_each"))?.is_truthy()?,
+            reduces_in_threads: place
+                .getattr(intern!(py, "reduces_in_threads"))?
+                .is_truthy()?,
             event_loop: optional(intern!(py, "event_loop"))?,
+            thread: Mutex::new(None),
             place: place.clone().unbind(),
             under_way: Mutex::new(None),
             moved_on: AtomicBool::new(false),
@@ -240,6 +308,17 @@ impl Execution {
         self.under_way().take().ok_or_else(nothing_under_way)
     }
 
+    /// The thread that ran it last, if its stop wasn't taken; another one has its place.
+    fn take_thread(&self, other: Option<Arc<Thread>>) -> Option<Arc<Thread>> {
+        let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut *thread, other)
+    }
+
+    /// Whether a commit calls nothing in the event loop.
+    pub(crate) fn commits_in_threads(&self) -> bool {
+        self.reduces_in_threads && self.saver.is_none() && self.streamed.is_none()
+    }
+
     pub(crate) fn is_async(&self) -> bool {
         self.event_loop.is_some()
     }
@@ -250,17 +329,19 @@ impl Execution {
         py: Python<'py>,
         mut at: Position,
         under_way: Option<(Flight, Option<Value>)>,
+        thread: Option<&Arc<Thread>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        self.run_on(py, &mut at, under_way).inspect_err(|_| {
-            let none = py.None().into_bound(py);
-            let told = self.stopped(py, &at, Kind::Planned, none).and_then(|stop| {
-                self.place
-                    .call_method1(py, intern!(py, "take_stop"), (stop,))
-            });
-            if let Err(failed) = told {
-                failed.write_unraisable(py, None);
-            }
-        })
+        self.run_on(py, &mut at, under_way, thread)
+            .inspect_err(|_| {
+                let none = py.None().into_bound(py);
+                let told = self.stopped(py, &at, Kind::Planned, none).and_then(|stop| {
+                    self.place
+                        .call_method1(py, intern!(py, "take_stop"), (stop,))
+                });
+                if let Err(failed) = told {
+                    failed.write_unraisable(py, None);
+                }
+            })
     }
 
     /// The loop.
@@ -269,18 +350,26 @@ impl Execution {
         py: Python<'py>,
         at: &mut Position,
         mut under_way: Option<(Flight, Option<Value>)>,
+        thread: Option<&Arc<Thread>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let mut chunks = Vec::new();
         loop {
             let (mut flight, sent) = match under_way.take() {
                 Some(under_way) => under_way,
-                None => match self.start(py, at)? {
-                    Err(plan) => {
+                None => match self.start(py, at, thread.is_some())? {
+                    Start::Coerces => {
+                        let stop = self.stopped(py, at, Kind::Turn, py.None().into_bound(py))?;
+                        *self.under_way() = Some((std::mem::take(at), UnderWay::Superstep));
+                        return Ok(stop);
+                    }
+                    Start::Planned(plan) => {
                         self.hand_over(py, chunks)?;
                         return self.stopped(py, at, Kind::Planned, plan);
                     }
-                    Ok(departure) if chunks.is_empty() => (self.take_off(py, at, departure)?, None),
-                    Ok(departure) => return self.stream(py, at, departure, chunks),
+                    Start::Ready(departure) if chunks.is_empty() => {
+                        (self.take_off(py, at, departure, thread)?, None)
+                    }
+                    Start::Ready(departure) => return self.stream(py, at, departure, chunks),
                 },
             };
             let flow = match sent {
@@ -295,7 +384,9 @@ impl Execution {
                 Ok(Flow::Go) => {}
                 Ok(Flow::Wait(kind, detail)) => {
                     let stop = self.stopped(py, at, kind, detail.into_bound(py))?;
-                    *self.under_way() = Some((std::mem::take(at), UnderWay::Flight(flight)));
+                    if thread.is_none_or(|thread| !thread.is_given_up()) {
+                        *self.under_way() = Some((std::mem::take(at), UnderWay::Flight(flight)));
+                    }
                     return Ok(stop);
                 }
                 Err(error) => {
@@ -327,6 +418,9 @@ impl Execution {
             };
             if self.saves_each {
                 self.tell_committed(py, at)?;
+            }
+            if let Some(thread) = thread {
+                thread.runs(None);
             }
             chunks = shows.chunks;
             if let Some(streamed) = &self.streamed
@@ -434,14 +528,10 @@ impl Execution {
 
     // -- plan ------------------------------------------------------------------------------------
 
-    /// The next superstep's only task; or the plan, if it isn't that simple, or None if there is none.
-    fn start<'py>(
-        &self,
-        py: Python<'py>,
-        at: &Position,
-    ) -> PyResult<Result<Departure, Bound<'py, PyAny>>> {
+    /// The next superstep's only task, if it is that simple.
+    fn start<'py>(&self, py: Python<'py>, at: &Position, in_thread: bool) -> PyResult<Start<'py>> {
         if at.step > self.stop {
-            return Ok(Err(py.None().into_bound(py)));
+            return Ok(Start::Planned(py.None().into_bound(py)));
         }
         let run = self.run.get();
         let superstep = Superstep {
@@ -457,12 +547,16 @@ impl Execution {
             _ => None,
         };
         let Some(recipe) = recipe else {
-            return Ok(Err(run.plan_object(py, plan)?));
+            return Ok(Start::Planned(run.plan_object(py, plan)?));
         };
+        if in_thread && recipe.coerce.is_some() {
+            return Ok(Start::Coerces);
+        }
         let Some(function) = self.may_call(py, &recipe)? else {
-            return Ok(Err(run.plan_object(py, plan)?));
+            return Ok(Start::Planned(run.plan_object(py, plan)?));
         };
-        self.prepare(py, at.step, plan, recipe, function).map(Ok)
+        self.prepare(py, at.step, plan, recipe, function)
+            .map(Start::Ready)
     }
 
     /// Whether the run goes on, and the node is still to be called as its recipe says.
@@ -569,7 +663,13 @@ impl Execution {
         }
     }
 
-    fn take_off(&self, py: Python<'_>, at: &Position, departure: Departure) -> PyResult<Flight> {
+    fn take_off(
+        &self,
+        py: Python<'_>,
+        at: &Position,
+        departure: Departure,
+        thread: Option<&Arc<Thread>>,
+    ) -> PyResult<Flight> {
         let clock = self.executor.get().host.clock.bind(py);
         let value = departure.value;
         let step_task = StepTask {
@@ -589,13 +689,18 @@ impl Execution {
                 live: None,
             }),
         };
+        let task = Py::new(py, step_task)?;
+        if let Some(thread) = thread {
+            thread.runs(Some(task.clone_ref(py)));
+        }
         Ok(Flight {
-            task: Py::new(py, step_task)?,
+            task,
             recipe: departure.recipe,
             function: departure.function,
             value,
             stage: Stage::Call,
             own_cancels: 0,
+            thread: thread.cloned(),
         })
     }
 

@@ -49,6 +49,8 @@ pub(crate) struct Host {
     pub(crate) id_tail: u64,
     pub(crate) draws: Draws,
     pub(crate) saved_id: Py<PyAny>,
+    /// Awaits a function that a thread calls.
+    pub(crate) in_thread: Option<Py<PyAny>>,
     pub(crate) note_input_error: Py<PyAny>,
 }
 
@@ -156,6 +158,7 @@ impl Executor {
                 id_tail: digits(&host.getattr("id_tail")?.extract::<String>()?)?,
                 draws: Draws::read(&host.getattr("draws")?)?,
                 saved_id: get("saved_id")?,
+                in_thread: optional(host.getattr("in_thread")?),
                 note_input_error: get("note_input_error")?,
             },
             calls: calls.clone().unbind(),
@@ -289,6 +292,17 @@ impl Recipe {
 }
 
 impl Writer {
+    /// Whether it is a channel writer that calls mappers of LangGraph's own at most.
+    pub(crate) fn calls_nobody(&self) -> bool {
+        match self {
+            Writer::Steps(steps) => steps.iter().all(|step| {
+                step.mapper.is_none()
+                    || step.channel.is_none() && (step.skips || step.keys.is_some())
+            }),
+            Writer::Branch(_) => false,
+        }
+    }
+
     fn objects(&self) -> Box<dyn Iterator<Item = &Py<PyAny>> + '_> {
         match self {
             Writer::Steps(steps) => Box::new(

@@ -6,6 +6,7 @@
 use crate::execution::{Execution, Kind};
 use crate::executor::{Recipe, Writer};
 use crate::step_task::StepTask;
+use crate::thread::Thread;
 use crate::types;
 use pyo3::exceptions::{PyRuntimeError, PyStopIteration};
 use pyo3::intern;
@@ -37,6 +38,8 @@ pub(crate) struct Flight {
     pub(crate) stage: Stage,
     /// How often a coroutine that raised had cancelled the asyncio task.
     pub(crate) own_cancels: i64,
+    /// The thread it is run by, if it isn't the event loop.
+    pub(crate) thread: Option<Arc<Thread>>,
 }
 
 /// What comes next, or what is waited for.
@@ -47,10 +50,14 @@ pub(crate) enum Stage {
     /// A runnable the node returned.
     Recursed,
     Write(usize),
+    /// A conditional edge, of what it is to be asked, in a thread.
+    Ask(usize, Value),
     /// A conditional edge's answer to what it was asked.
     Answer(usize, Value),
     /// The answer of a runnable that a conditional edge returned.
     FinalAnswer(usize),
+    /// What was waited for is there already.
+    Held(Box<Stage>, Value),
     /// The node and its writers ran.
     Done,
 }
@@ -59,6 +66,14 @@ pub(crate) enum Stage {
 pub(crate) enum Flow {
     Go,
     Wait(Kind, Value),
+}
+
+impl Flow {
+    /// Goes on in a thread, or in the event loop.
+    pub(crate) fn elsewhere(py: Python<'_>, in_thread: bool) -> Self {
+        let kind = if in_thread { Kind::Thread } else { Kind::Turn };
+        Flow::Wait(kind, py.None())
+    }
 }
 
 /// What a call led to: a value, or something to await first.
@@ -105,13 +120,40 @@ impl Execution {
         loop {
             match flight.stage {
                 Stage::Call => {
-                    let Some(function) = flight.function.take() else {
+                    let Some(mut function) = flight.function.take() else {
                         flight.stage = Stage::Write(0);
                         continue;
                     };
+                    if self.is_async() {
+                        let threaded = match function.1 {
+                            true => self.threaded(function.0.bind(py))?,
+                            false => None,
+                        };
+                        match threaded {
+                            Some(called) if flight.thread.is_some() => {
+                                function = (called.unbind(), false);
+                            }
+                            None if flight.thread.is_none() => {}
+                            other => {
+                                flight.function = Some(function);
+                                return Ok(Flow::elsewhere(py, other.is_some()));
+                            }
+                        }
+                    }
                     let extra = self.extra_arguments(py, flight)?;
                     let context = self.context(py, flight)?;
                     match self.call_node(py, flight, function, extra, &context)? {
+                        Called::Value(value)
+                            if self.pauses(py, flight)?
+                                || flight.thread.is_some()
+                                    && self.is_called_next(&flight.recipe, &value)? =>
+                        {
+                            // In LangGraph what the function did to its context ends with the thread.
+                            let context = self.context(py, flight)?.unbind();
+                            let then = Box::new(Stage::Called(context));
+                            flight.stage = Stage::Held(then, value.unbind());
+                            return Ok(Flow::elsewhere(py, false));
+                        }
                         Called::Value(value) => {
                             let flow = self.returned(py, flight, value, &context)?;
                             if let Flow::Wait(..) = flow {
@@ -127,9 +169,18 @@ impl Execution {
                 Stage::Write(index) => match recipe.writers.get(index) {
                     None => {
                         flight.stage = Stage::Done;
-                        if self.is_async() && self.turn_is_due(py)? {
-                            return Ok(Flow::Wait(Kind::Turn, py.None()));
+                        if flight.thread.is_some() {
+                            if !self.commits_in_threads() {
+                                return Ok(Flow::elsewhere(py, false));
+                            }
+                        } else if self.is_async() && self.turn_is_due(py)? {
+                            return Ok(Flow::elsewhere(py, false));
                         }
+                    }
+                    Some(writer @ Writer::Steps(_))
+                        if flight.thread.is_some() && !writer.calls_nobody() =>
+                    {
+                        return Ok(Flow::elsewhere(py, false));
                     }
                     Some(Writer::Steps(steps)) => {
                         self.write_steps(py, flight, steps)?;
@@ -142,8 +193,22 @@ impl Execution {
                         }
                     }
                 },
+                Stage::Ask(..) if flight.thread.is_none() => {
+                    return Ok(Flow::elsewhere(py, true));
+                }
+                Stage::Ask(index, ref asked) => {
+                    let asked = asked.clone_ref(py).into_bound(py);
+                    let flow = self.ask_in_thread(py, flight, index, asked)?;
+                    if let Flow::Wait(..) = flow {
+                        return Ok(flow);
+                    }
+                }
                 Stage::Done => return Ok(Flow::Go),
-                Stage::Called(_) | Stage::Recursed | Stage::Answer(..) | Stage::FinalAnswer(_) => {
+                Stage::Called(_)
+                | Stage::Recursed
+                | Stage::Answer(..)
+                | Stage::FinalAnswer(_)
+                | Stage::Held(..) => {
                     return Err(PyRuntimeError::new_err("the task waits for something"));
                 }
             }
@@ -169,8 +234,12 @@ impl Execution {
                 self.follow(py, flight, index, &value)?;
                 Ok(Flow::Go)
             }
+            Stage::Held(then, value) => {
+                flight.stage = *then;
+                self.receive(py, flight, value.into_bound(py))
+            }
             // A turn of the event loop gives nothing.
-            stage @ (Stage::Done | Stage::Call | Stage::Write(_)) => {
+            stage @ (Stage::Done | Stage::Call | Stage::Write(_) | Stage::Ask(..)) => {
                 flight.stage = stage;
                 Ok(Flow::Go)
             }
@@ -291,7 +360,7 @@ impl Execution {
         value: Bound<'_, PyAny>,
         context: &Bound<'_, PyAny>,
     ) -> PyResult<Flow> {
-        if flight.recipe.recurses && !is_plain(&value) && self.is_runnable(&value)? {
+        if self.is_called_next(&flight.recipe, &value)? {
             let config = flight.task.get().full_config(py)?;
             let name = if self.is_async() {
                 intern!(py, "ainvoke")
@@ -312,6 +381,11 @@ impl Execution {
         }
         flight.stage = Stage::Write(0);
         Ok(Flow::Go)
+    }
+
+    /// Whether a node returned a runnable that is called in its place.
+    fn is_called_next(&self, recipe: &Recipe, value: &Bound<'_, PyAny>) -> PyResult<bool> {
+        Ok(recipe.recurses && !is_plain(value) && self.is_runnable(value)?)
     }
 
     pub(crate) fn is_runnable(&self, value: &Bound<'_, PyAny>) -> PyResult<bool> {

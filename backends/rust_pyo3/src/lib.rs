@@ -22,6 +22,7 @@ mod run;
 mod spec;
 mod step_task;
 mod task;
+mod thread;
 mod types;
 mod values;
 mod versions;

@@ -8,6 +8,7 @@ static PLAN: PyOnceLock<Py<PyType>> = PyOnceLock::new();
 static COMMITTED: PyOnceLock<Py<PyType>> = PyOnceLock::new();
 static STOP: PyOnceLock<Py<PyType>> = PyOnceLock::new();
 static COROUTINE: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+static PARTIAL: PyOnceLock<Py<PyType>> = PyOnceLock::new();
 static TUPLE_NEW: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 static EXCEPTIONS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 
@@ -45,6 +46,11 @@ pub(crate) fn stop<'py>(fields: Bound<'py, PyTuple>) -> PyResult<Bound<'py, PyAn
 /// The type of what an `async def` function returns.
 pub(crate) fn coroutine(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
     COROUTINE.import(py, "types", "CoroutineType")
+}
+
+/// The type of functions that have arguments already.
+pub(crate) fn partial(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
+    PARTIAL.import(py, "functools", "partial")
 }
 
 /// `tuple.__new__` is what a named tuple's own constructor calls, less the Python function around.

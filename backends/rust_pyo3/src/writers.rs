@@ -1,7 +1,7 @@
 //! What comes after a node: its channel writers, and its conditional edges.
 
 use crate::execution::{Execution, Kind};
-use crate::executor::{Branch, Step, Writer};
+use crate::executor::{Branch, Recipe, Step, Writer};
 use crate::flight::{Called, Flight, Flow, Stage};
 use crate::program::Program;
 use crate::step_task::{StepTask, Written};
@@ -99,9 +99,27 @@ impl Execution {
         index: usize,
         branch: &Branch,
     ) -> PyResult<Flow> {
-        let asked = self.question(py, flight, branch)?;
         let path = branch.path.bind(py);
-        let answer = match self.function(path)? {
+        let function = self.function(path)?;
+        let threaded = match &function {
+            Some((function, true)) => self.threaded(function)?,
+            _ => None,
+        };
+        let reads = branch.select.is_some();
+        if flight.thread.is_some()
+            && (threaded.is_none() || branch.mapper.is_some() || reads && !self.reduces_in_threads)
+        {
+            return Ok(Flow::elsewhere(py, false));
+        }
+        let asked = self.question(py, flight, branch)?;
+        if threaded.is_some() {
+            if flight.thread.is_none() {
+                flight.stage = Stage::Ask(index, asked.unbind());
+                return Ok(Flow::elsewhere(py, true));
+            }
+            return self.ask_in_thread(py, flight, index, asked);
+        }
+        let answer = match function {
             Some((function, awaited)) => {
                 let context = self.context(py, flight)?;
                 let answer = context.call_method1(intern!(py, "run"), (function, &asked))?;
@@ -128,6 +146,35 @@ impl Execution {
                 path.call_method1(intern!(py, "invoke"), (&asked, config))?
             }
         };
+        self.answered(py, flight, index, answer, &asked)
+    }
+
+    /// Asks a conditional edge that LangGraph has a thread ask.
+    pub(crate) fn ask_in_thread(
+        &self,
+        py: Python<'_>,
+        flight: &mut Flight,
+        index: usize,
+        asked: Bound<'_, PyAny>,
+    ) -> PyResult<Flow> {
+        let recipe = Arc::clone(&flight.recipe);
+        let function = match self.function(branch_at(&recipe, index)?.path.bind(py))? {
+            Some((function, _)) => self.threaded(&function)?,
+            None => None,
+        };
+        let Some(function) = function else {
+            // It was replaced meanwhile.
+            flight.stage = Stage::Write(index);
+            return Ok(Flow::elsewhere(py, false));
+        };
+        let context = self.context(py, flight)?;
+        let answer = context.call_method1(intern!(py, "run"), (function, &asked))?;
+        let is_plain = answer.is_exact_instance_of::<PyString>();
+        if self.pauses(py, flight)? || !is_plain && self.is_runnable(&answer)? {
+            let then = Box::new(Stage::Answer(index, asked.unbind()));
+            flight.stage = Stage::Held(then, answer.unbind());
+            return Ok(Flow::elsewhere(py, false));
+        }
         self.answered(py, flight, index, answer, &asked)
     }
 
@@ -219,11 +266,7 @@ impl Execution {
         answer: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
         let recipe = Arc::clone(&flight.recipe);
-        let Some(Writer::Branch(branch)) = recipe.writers.get(index) else {
-            return Err(PyRuntimeError::new_err(
-                "only a conditional edge has an answer",
-            ));
-        };
+        let branch = branch_at(&recipe, index)?;
         flight.stage = Stage::Write(index + 1);
         let known = if answer.is_exact_instance_of::<PyString>() {
             branch.known.bind(py).get_item(answer)?
@@ -247,5 +290,15 @@ impl Execution {
         let mut writes = Vec::new();
         self.program().read_pairs(&pairs, &mut writes)?;
         flight.task.get().write(py, writes)
+    }
+}
+
+/// One of a node's conditional edges.
+fn branch_at(recipe: &Recipe, index: usize) -> PyResult<&Branch> {
+    match recipe.writers.get(index) {
+        Some(Writer::Branch(branch)) => Ok(branch),
+        _ => Err(PyRuntimeError::new_err(
+            "only a conditional edge has an answer",
+        )),
     }
 }

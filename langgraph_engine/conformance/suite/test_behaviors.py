@@ -5,20 +5,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 
 import pytest
 
 from langgraph_engine.conformance.behaviors import behaviors, unproven, unquotable
 from langgraph_engine.conformance.report import claims_of
 from langgraph_engine.conformance.scenario import Scenario
-from langgraph_engine.conformance.suite import test_execute, test_protocol
+from langgraph_engine.conformance.suite import (
+    test_execute,
+    test_execute_in_threads,
+    test_protocol,
+)
 
 pytestmark = pytest.mark.level("protocol")
 
 
 def _claims(scenarios: Sequence[Scenario]) -> list[str]:
     claims = [claim for scenario in scenarios for claim in scenario.behavior]
-    for name, test in (*vars(test_protocol).items(), *vars(test_execute).items()):
+    of_contract = (test_protocol, test_execute, test_execute_in_threads)
+    for name, test in chain.from_iterable(vars(module).items() for module in of_contract):
         if name.startswith("test_"):
             marks = getattr(test, "pytestmark", ())
             claims += claims_of(mark for mark in marks if mark.name == "behavior")

@@ -93,6 +93,7 @@ class Place:
     saver: Any = None
     counts_versions = False
     saves_each = False
+    reduces_in_threads = False
     calls: Any = None
     planned: Any = None
 
@@ -162,6 +163,11 @@ def uuid6(**_: Any) -> Any:
     raise AssertionError
 
 
+async def in_thread(*_: Any, **__: Any) -> Any:
+    """Stands for what LangGraph awaits for a function to be run in a thread, which no engine does by itself."""
+    raise AssertionError
+
+
 def host(drawn: Drawn | None = None, *, last_tick: int | None = None) -> Host:
     """The host; with ``drawn`` its ids are LangGraph's."""
     names: dict[str, Any] = {} if drawn is None else {"uuid6": uuid6}
@@ -187,6 +193,7 @@ def host(drawn: Drawn | None = None, *, last_tick: int | None = None) -> Host:
         id_tail="8000-000000000001",
         saved_id=saved_id,
         draws=Draws(names, uuid6, uuid_names, "last", drawn),
+        in_thread=in_thread,
         note_input_error=lambda *_: None,
     )
 

@@ -1,0 +1,672 @@
+"""Plain functions of asynchronous runs: what they see and what becomes of them is as on stock, where each is handed to a thread."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import contextvars
+import functools
+import itertools
+import operator
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, TypedDict
+
+import pytest
+from langchain_core.runnables import RunnableConfig, RunnableLambda
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.config import get_config
+from langgraph.errors import GraphInterrupt
+from langgraph.graph import END, START, StateGraph
+from langgraph.graph.message import add_messages
+from langgraph.runtime import Runtime
+from langgraph.types import Command, Interrupt, Send, interrupt
+from pydantic import BaseModel, field_validator
+
+import langgraph_engine
+
+ENGINES = [info.name for info in langgraph_engine.engines() if info.name != "langgraph"]
+REQUEST = contextvars.ContextVar("REQUEST", default="none")
+Log = list[Any]
+
+pytestmark = pytest.mark.since_python_3_11("a node's config isn't in the context its thread has")
+
+
+class State(TypedDict, total=False):
+    count: int
+    seen: Annotated[list[Any], operator.add]
+
+
+def in_loop() -> bool:
+    """Whether this is the event loop's thread: the tests run it in the main one."""
+    return threading.current_thread() is threading.main_thread()
+
+
+def _step(state: State) -> State:
+    return {"count": state.get("count", 0) + 1}
+
+
+def _again(state: State) -> str:
+    return "node" if state["count"] < 4 else END
+
+
+def _loop(node: Any, router: Any = _again, schema: Any = State, **options: Any) -> Any:
+    """``node`` again and again, until ``router`` says it is over."""
+    builder = StateGraph(schema)
+    builder.add_node("node", node)
+    builder.add_edge(START, "node")
+    builder.add_conditional_edges("node", router, ["node", END])
+    return builder.compile(**options)
+
+
+def _row(*nodes: Any, schema: Any = State, **options: Any) -> Any:
+    """Nodes, one after the other."""
+    builder = StateGraph(schema)
+    names = [f"node{number}" for number in range(len(nodes))]
+    for name, node in zip(names, nodes, strict=True):
+        builder.add_node(name, node)
+    builder.add_edge(START, names[0])
+    for name, following in itertools.pairwise(names):
+        builder.add_edge(name, following)
+    return builder.compile(**options)
+
+
+# --- applications: each notes what its functions saw
+
+
+def _threads_and_contexts(log: Log) -> Any:
+    def node(state: State) -> State:
+        log.append(("node", in_loop(), REQUEST.get(), get_config()["metadata"]["langgraph_step"]))
+        REQUEST.set("set by the node")
+        return _step(state)
+
+    def router(state: State) -> str:
+        log.append(("router", in_loop(), REQUEST.get(), get_config()["metadata"]["langgraph_step"]))
+        REQUEST.set("set by the router")
+        return _again(state)
+
+    return _loop(node, router)
+
+
+def _what_is_injected(log: Log) -> Any:
+    def node(state: State, config: RunnableConfig, runtime: Runtime[Any]) -> State:
+        log.append((config["metadata"]["langgraph_step"], runtime.execution_info.node_attempt))
+        return _step(state)
+
+    return _loop(node)
+
+
+def _reducers_of_the_users(log: Log) -> Any:
+    def reducer(before: list[Any], added: list[Any]) -> list[Any]:
+        log.append(in_loop())
+        return [*before, *added]
+
+    schema = TypedDict("schema", {"count": int, "seen": Annotated[list[Any], reducer]})  # noqa: UP013 - it isn't global
+    return _loop(
+        lambda state: {**_step(state), "seen": [in_loop()]},
+        lambda state: "node" if state["count"] < 4 else END,
+        schema=schema,
+    )
+
+
+def _messages(log: Log) -> Any:
+    class Chat(TypedDict, total=False):
+        count: int
+        messages: Annotated[list[Any], add_messages]
+
+    def node(state: Chat) -> Any:
+        log.append([message.content for message in state["messages"]])
+        return {**_step(state), "messages": [("ai", "no")]}  # type: ignore[typeddict-item]
+
+    graph = _loop(node, lambda state: "node" if state["count"] < 4 else END, schema=Chat)
+    return RunnableLambda(graph.invoke, graph.ainvoke) | (
+        lambda state: [message.content for message in state["messages"]]
+    )
+
+
+def _validated(log: Log) -> Any:
+    class Checked(BaseModel):
+        count: int = 0
+
+        @field_validator("count")
+        @classmethod
+        def noted(cls, value: int) -> int:
+            log.append(("validator", in_loop()))
+            return value
+
+    def node(state: Checked) -> Any:
+        log.append(("node", in_loop()))
+        return {"count": state.count + 1}
+
+    return _loop(node, lambda state: "node" if state.count < 3 else END, schema=Checked)
+
+
+def _dataclasses(log: Log) -> Any:
+    @dataclass
+    class Counted:
+        count: int = 0
+
+        def __post_init__(self) -> None:
+            log.append(in_loop())
+
+    def node(state: Counted) -> Any:
+        return Counted(state.count + 1)
+
+    return _loop(node, lambda state: "node" if state.count < 3 else END, schema=Counted)
+
+
+def _coroutines_between(log: Log) -> Any:
+    async def awaited(state: State) -> State:
+        await asyncio.sleep(0)
+        log.append(("awaited", in_loop()))
+        return _step(state)
+
+    def plain(state: State) -> State:
+        log.append(("plain", in_loop()))
+        return _step(state)
+
+    return _row(plain, plain, awaited, plain, awaited, awaited, plain)
+
+
+def _callbacks_come_first(log: Log) -> Any:
+    event_loops: list[Any] = []
+
+    async def first(state: State) -> State:
+        event_loops.append(asyncio.get_running_loop())
+        return _step(state)
+
+    def calls(state: State) -> State:
+        log.append("node")
+        event_loops[0].call_soon_threadsafe(log.append, "what it asked of the event loop")
+        return _step(state)
+
+    def router(state: State) -> str:
+        log.append("router")
+        event_loops[0].call_soon_threadsafe(log.append, "what that asked of the event loop")
+        return "node1" if state["count"] < 4 else END
+
+    builder = StateGraph(State)
+    builder.add_node("node0", first)
+    builder.add_node("node1", calls)
+    builder.add_edge(START, "node0")
+    builder.add_edge("node0", "node1")
+    builder.add_conditional_edges("node1", router, ["node1", END])
+    return builder.compile()
+
+
+def _commands_and_packets(log: Log) -> Any:
+    def first(state: State) -> Any:
+        return Command(update=_step(state), goto="second")
+
+    def second(state: State) -> State:
+        return {"seen": ["second"]}
+
+    def third(sent: Any) -> State:
+        log.append(sent)
+        return {"seen": [sent]}
+
+    builder = StateGraph(State)
+    builder.add_node("first", first, destinations=("second",))
+    builder.add_node("second", second)
+    builder.add_node("third", third)
+    builder.add_edge(START, "first")
+    builder.add_conditional_edges("second", lambda _: [Send("third", "sent")], ["third"])
+    return builder.compile()
+
+
+def _tasks_side_by_side(log: Log) -> Any:
+    def writes(number: int) -> Any:
+        return lambda _: {"seen": [number]}
+
+    builder = StateGraph(State)
+    for number in range(4):
+        builder.add_node(f"node{number}", writes(number))
+        builder.add_edge("start", f"node{number}")
+        builder.add_edge(f"node{number}", "end")
+    builder.add_node("start", _step)
+    builder.add_node("end", _step)
+    builder.add_edge(START, "start")
+    return builder.compile()
+
+
+def _a_runnable_in_its_place(log: Log) -> Any:
+    def inner(state: State) -> State:
+        log.append(("inner", REQUEST.get(), in_loop()))
+        return _step(state)
+
+    def node(state: State) -> Any:
+        REQUEST.set("set by the node")
+        return RunnableLambda(inner)
+
+    def router(state: State) -> Any:
+        REQUEST.set("set by the router")
+        return RunnableLambda(lambda given: log.append(("asked", REQUEST.get())) or _again(given))
+
+    return _loop(node, router)
+
+
+def _subgraphs(log: Log) -> Any:
+    def inner(state: State) -> State:
+        log.append((get_config()["metadata"]["langgraph_checkpoint_ns"].split(":")[0], in_loop()))
+        return _step(state)
+
+    return _row(_step, _row(inner, inner), _step)
+
+
+def _raises(error: Any) -> Callable[[Log], Any]:
+    def graph(log: Log) -> Any:
+        def node(state: State) -> State:
+            log.append(state["count"])
+            if state["count"] == 2:
+                raise error("by the user")
+            return _step(state)
+
+        return _loop(node)
+
+    return graph
+
+
+def _router_raises(error: Any) -> Callable[[Log], Any]:
+    def graph(log: Log) -> Any:
+        def router(state: State) -> str:
+            log.append(state["count"])
+            if state["count"] == 2:
+                raise error("by the user")
+            return "node"
+
+        return _loop(_step, router)
+
+    return graph
+
+
+class Odd(BaseException):
+    """Neither an error nor asyncio's."""
+
+
+ERRORS: tuple[type[BaseException], ...] = (
+    ValueError,
+    StopIteration,
+    StopAsyncIteration,
+    asyncio.CancelledError,
+    concurrent.futures.CancelledError,
+    concurrent.futures.TimeoutError,
+    concurrent.futures.InvalidStateError,
+    Odd,
+)
+
+
+def _bad_writes(log: Log) -> Any:
+    return _row(_step, lambda _: 7)
+
+
+def _bad_updates(log: Log) -> Any:
+    return _row(_step, lambda _: Command(update=[("count", 1), ("count", 2)]))
+
+
+def _too_many_steps(log: Log) -> Any:
+    return _loop(_step, lambda _: "node")
+
+
+def _interrupted(log: Log) -> Any:
+    def asks(state: State) -> State:
+        log.append("asks")
+        try:
+            return {"count": interrupt("how many?")}
+        except GraphInterrupt as asked:  # with an id that differs from run to run
+            log.append([found.value for found in asked.args[0]])
+            raise GraphInterrupt([Interrupt("how many?", id="1")]) from None
+
+    return _row(_step, asks, _step)
+
+
+APPS: dict[str, Callable[[Log], Any]] = {
+    app.__name__.strip("_"): app
+    for app in (
+        _threads_and_contexts,
+        _what_is_injected,
+        _reducers_of_the_users,
+        _messages,
+        _validated,
+        _dataclasses,
+        _coroutines_between,
+        _callbacks_come_first,
+        _commands_and_packets,
+        _tasks_side_by_side,
+        _a_runnable_in_its_place,
+        _subgraphs,
+        _bad_writes,
+        _bad_updates,
+        _too_many_steps,
+        _interrupted,
+    )
+}
+for _error in ERRORS:
+    _name = f"{_error.__module__.partition('.')[0]}_{_error.__name__}"
+    APPS[f"node_raises_{_name}"] = _raises(_error)
+    APPS[f"router_raises_{_name}"] = _router_raises(_error)
+
+
+async def _ainvoked(graph: Any, given: Any, config: Any) -> Any:
+    return await graph.ainvoke(given, config)
+
+
+async def _streamed(graph: Any, given: Any, config: Any) -> Any:
+    modes = ["updates", "values"]
+    if isinstance(graph, RunnableLambda) or not hasattr(graph, "nodes"):
+        return [chunk async for chunk in graph.astream(given, config)]
+    return [chunk async for chunk in graph.astream(given, config, stream_mode=modes)]
+
+
+async def _saved(graph: Any, given: Any, config: Any) -> Any:
+    if not hasattr(graph, "nodes"):
+        return None
+    graph.checkpointer = InMemorySaver()
+    config = {**config, "configurable": {"thread_id": "1"}}
+    try:
+        await graph.ainvoke(given, config)
+    finally:
+        history = [snapshot async for snapshot in graph.aget_state_history(config)]
+        saved = [
+            (s.values, s.next, s.metadata["step"], [(t.name, str(t.error)) for t in s.tasks])
+            for s in history
+        ]
+    return saved
+
+
+WAYS = {way.__name__.strip("_"): way for way in (_ainvoked, _streamed, _saved)}
+
+
+def _outcome(app: Callable[[Log], Any], way: Any) -> Any:
+    """What comes of a run, and what its functions noted."""
+    log: Log = []
+    graph = app(log)
+    REQUEST.set("set by the caller")
+
+    async def main() -> Any:
+        return await way(graph, {"count": 0}, {"recursion_limit": 9})
+
+    try:
+        result = asyncio.run(main())
+    except BaseException as error:
+        result = _told(error)
+    return result, log
+
+
+def _told(error: BaseException | None) -> Any:
+    if error is None:
+        return None
+    frames = [frame.name for frame in traceback.extract_tb(error.__traceback__)]
+    own = [name for name in frames if name in ("node", "router")]
+    notes = [note.partition(" and id ")[0] for note in getattr(error, "__notes__", ())]
+    return type(error), str(error), notes, own, _told(error.__cause__)
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("app", APPS)
+@pytest.mark.parametrize("engine", ENGINES)
+def test_it_ends_as_on_stock(engine: str, app: str, way: str) -> None:
+    stock = _outcome(APPS[app], WAYS[way])
+    langgraph_engine.install(engine, unsupported="raise")
+    assert _outcome(APPS[app], WAYS[way]) == stock
+
+
+# --- how often the event loop is left, and when not
+
+
+@pytest.fixture
+def handed_over(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What was handed over to threads."""
+    calls: list[Any] = []
+    hand_over = asyncio.BaseEventLoop.run_in_executor
+
+    def counted(self: Any, executor: Any, func: Any, *args: Any) -> Any:
+        calls.append(func)
+        return hand_over(self, executor, func, *args)
+
+    monkeypatch.setattr(asyncio.BaseEventLoop, "run_in_executor", counted)
+    return calls
+
+
+@pytest.mark.parametrize("engine", [None, *ENGINES])
+def test_a_thread_goes_on_by_itself(engine: str | None, handed_over: list[Any]) -> None:
+    """As long as it takes no more than a moment, which a busy machine may make of it."""
+    if engine is not None:
+        langgraph_engine.install(engine, unsupported="raise")
+    graph, fewest = _loop(_step), []
+    for _ in range(20):
+        handed_over.clear()
+        assert asyncio.run(graph.ainvoke({"count": 0})) == {"count": 4, "seen": []}
+        fewest.append(len(handed_over))
+    # Four supersteps, of a node and an edge.
+    assert min(fewest) == (8 if engine is None else 1)
+
+
+@pytest.mark.parametrize("engine", [None, *ENGINES])
+def test_a_stream_is_left_for_each_superstep(engine: str | None, handed_over: list[Any]) -> None:
+    if engine is not None:
+        langgraph_engine.install(engine, unsupported="raise")
+    graph = _loop(_step)
+
+    async def main() -> int:
+        handed_over.clear()
+        counts = [chunk["node"]["count"] async for chunk in graph.astream({"count": 0})]
+        assert counts == [1, 2, 3, 4]
+        return len(handed_over)
+
+    fewest = min(asyncio.run(main()) for _ in range(20))
+    assert fewest == (8 if engine is None else 4)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_function_in_its_place_is_seen(engine: str) -> None:
+    """Whoever replaces what LangGraph awaits has it awaited."""
+    langgraph_engine.install(engine, unsupported="raise")
+    graph = _loop(_step)
+    assert asyncio.run(graph.ainvoke({"count": 0}))["count"] == 4
+
+    async def instead(state: State) -> State:
+        assert in_loop()
+        return {"count": 9}
+
+    graph.nodes["node"].bound.afunc = instead
+    assert asyncio.run(graph.ainvoke({"count": 0}))["count"] == 9
+    other = functools.partial(graph.nodes["node"].bound.func)
+    graph.nodes["node"].bound.afunc = functools.partial(asyncio.to_thread, other)
+    assert asyncio.run(graph.ainvoke({"count": 0}))["count"] == 4
+
+
+# --- runs that are stopped
+
+
+class Held:
+    """A node that waits in its thread until it is let go."""
+
+    def __init__(self) -> None:
+        self.reached, self.let_go = threading.Event(), threading.Event()
+        self.counts: list[int] = []
+
+    def __call__(self, state: State) -> State:
+        self.counts.append(state["count"])
+        if state["count"] == 2:
+            self.reached.set()
+            assert self.let_go.wait(60)
+        return _step(state)
+
+
+@pytest.mark.parametrize("saved", [False, True])
+@pytest.mark.parametrize("engine", [None, *ENGINES])
+def test_a_cancelled_run_calls_no_more_nodes(engine: str | None, *, saved: bool) -> None:
+    if engine is not None:
+        langgraph_engine.install(engine, unsupported="raise")
+    held = Held()
+    saver = InMemorySaver() if saved else None
+    graph = _loop(held, checkpointer=saver)
+    config: Any = {"configurable": {"thread_id": "1"}}
+
+    async def main() -> Any:
+        run = asyncio.create_task(graph.ainvoke({"count": 0}, config))
+        assert await asyncio.to_thread(held.reached.wait, 60)
+        run.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await run
+        held.let_go.set()
+        await asyncio.get_running_loop().shutdown_default_executor()
+        if saver is None:
+            return None
+        found = await graph.aget_state(config)
+        return found.values["count"], found.next, found.metadata["step"]
+
+    assert asyncio.run(main()) == ((2, ("node",), 2) if saved else None)
+    assert held.counts == [0, 1, 2]
+
+
+@pytest.mark.parametrize("engine", [None, *ENGINES])
+def test_a_run_out_of_time_calls_no_more_nodes(engine: str | None) -> None:
+    if engine is not None:
+        langgraph_engine.install(engine, unsupported="raise")
+    held = Held()
+
+    async def main() -> None:
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(_loop(held).ainvoke({"count": 0}), 0.2)
+        held.let_go.set()
+
+    asyncio.run(main())
+    assert held.counts == [0, 1, 2]
+
+
+@pytest.mark.parametrize("engine", [None, *ENGINES])
+def test_a_run_whose_turn_never_comes_is_cancelled(engine: str | None) -> None:
+    if engine is not None:
+        langgraph_engine.install(engine, unsupported="raise")
+    graph, counts = _loop(_step), []
+
+    def node(state: State) -> State:
+        counts.append(state["count"])
+        return _step(state)
+
+    async def main() -> None:
+        event_loop = asyncio.get_running_loop()
+        event_loop.set_default_executor(concurrent.futures.ThreadPoolExecutor(1))
+        busy = threading.Event()
+        occupied = event_loop.run_in_executor(None, busy.wait, 60)
+        run = asyncio.create_task(_loop(node).ainvoke({"count": 0}))
+        await asyncio.sleep(0.05)
+        run.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await run
+        busy.set()
+        await occupied
+        assert (await graph.ainvoke({"count": 0}))["count"] == 4
+
+    asyncio.run(main())
+    assert counts == []
+
+
+@pytest.mark.parametrize("engine", [None, *ENGINES])
+def test_a_stream_that_is_left_calls_no_more_nodes(engine: str | None) -> None:
+    if engine is not None:
+        langgraph_engine.install(engine, unsupported="raise")
+    counts: list[int] = []
+
+    def node(state: State) -> State:
+        counts.append(state["count"])
+        return _step(state)
+
+    async def main() -> None:
+        chunks = _loop(node).astream({"count": 0})
+        async for _ in chunks:
+            break
+        await asyncio.sleep(0.05)
+        await chunks.aclose()
+
+    asyncio.run(main())
+    assert counts == [0]
+
+
+@pytest.mark.parametrize("engine", [None, *ENGINES])
+def test_without_threads_it_says_what_stock_says(engine: str | None) -> None:
+    if engine is not None:
+        langgraph_engine.install(engine, unsupported="raise")
+
+    async def main() -> None:
+        await asyncio.get_running_loop().shutdown_default_executor()
+        await _loop(_step).ainvoke({"count": 0})
+
+    with pytest.raises(RuntimeError, match="Executor shutdown has been called") as raised:
+        asyncio.run(main())
+    assert raised.value.__notes__[0].startswith("During task with name 'node' and id ")
+
+
+# --- runs side by side
+
+
+@pytest.mark.parametrize("engine", [None, *ENGINES])
+def test_slow_functions_take_turns(engine: str | None) -> None:
+    """Where there are fewer threads than runs, each has its turn after every function."""
+    if engine is not None:
+        langgraph_engine.install(engine, unsupported="raise")
+    order: list[str] = []
+
+    def node(state: State) -> State:
+        order.append(get_config()["configurable"]["run"])
+        time.sleep(0.02)
+        return _step(state)
+
+    async def main() -> None:
+        executor = concurrent.futures.ThreadPoolExecutor(1)
+        asyncio.get_running_loop().set_default_executor(executor)
+        graph = _row(node, node, node, node)
+        runs = (graph.ainvoke({"count": 0}, {"configurable": {"run": run}}) for run in "ab")
+        await asyncio.gather(*runs)
+
+    asyncio.run(main())
+    assert order == ["a", "b"] * 4
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_many_runs_at_a_time(engine: str) -> None:
+    langgraph_engine.install(engine, unsupported="raise")
+    saver = InMemorySaver()
+    plain, saving = _loop(_step), _loop(_step, checkpointer=saver)
+
+    async def run(number: int) -> Any:
+        config: Any = {"configurable": {"thread_id": str(number)}}
+        graph = saving if number % 3 == 0 else plain
+        if number % 2:
+            return (await graph.ainvoke({"count": 0, "seen": [number]}, config))["seen"]
+        chunks = graph.astream({"count": 0, "seen": [number]}, config, stream_mode="values")
+        return [chunk async for chunk in chunks][-1]["seen"]
+
+    async def main() -> Any:
+        return await asyncio.gather(*map(run, range(200)))
+
+    assert asyncio.run(main()) == [[number] for number in range(200)]
+    assert len(saver.storage) == len(range(0, 200, 3))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_event_loop_goes_on_meanwhile(engine: str) -> None:
+    langgraph_engine.install(engine, unsupported="raise")
+    ticks = 0
+
+    def node(state: State) -> State:
+        time.sleep(0.02)
+        return _step(state)
+
+    async def main() -> None:
+        async def tick() -> None:
+            nonlocal ticks
+            while True:
+                ticks += 1
+                await asyncio.sleep(0.001)
+
+        ticking = asyncio.create_task(tick())
+        await _row(*[node] * 10).ainvoke({"count": 0})
+        ticking.cancel()
+
+    asyncio.run(main())
+    assert ticks > 10
