@@ -203,7 +203,7 @@ async def _run_in_thread(run: AsyncLoop | UnwatchedRun, stop: Stop) -> Stop:
             return None
 
     try:
-        over = await run.event_loop.run_in_executor(None, copy_context().run, go_on)
+        over: Stop | None = await run.event_loop.run_in_executor(None, copy_context().run, go_on)
     except BaseException as raised:
         task = execution.give_up()
         if task is None:
@@ -214,7 +214,7 @@ async def _run_in_thread(run: AsyncLoop | UnwatchedRun, stop: Stop) -> Stop:
     assert over is not None  # as nobody gave it up
     if over.kind == RAISED:
         return over._replace(detail=await _through_a_thread(*over.detail))
-    return over  # type: ignore[no-any-return]  # which an executor doesn't know
+    return over
 
 
 async def _through_a_thread(task: Any, error: BaseException, cancels: int) -> tuple[Any, ...]:

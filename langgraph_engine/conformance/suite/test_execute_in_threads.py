@@ -150,7 +150,8 @@ def test_a_function_that_only_looks_like_it_is_awaited(engine: Engine) -> None:
 def test_a_thread_runs_supersteps(engine: Engine) -> None:
     def looks(value: int) -> int:
         CONFIG.get().look()
-        return not_in_the_loop(value) + 1
+        not_in_the_loop(value)
+        return value + 1
 
     edge = threaded_edge(lambda state: not_in_the_loop(state["y"]) + 1)
     calls = {"a": threaded(looks, (to("y"),), edge), "b": threaded(looks, (to("z"),))}
@@ -368,7 +369,8 @@ def test_what_a_function_raises_comes_out_of_the_thread(engine: Engine) -> None:
 )
 @pytest.mark.parametrize("edge_too", [False, True])
 def test_a_thread_that_was_given_up_ends(engine: Engine, *, edge_too: bool) -> None:
-    running, ends, called = threading.Event(), threading.Event(), []
+    running, ends = threading.Event(), threading.Event()
+    called: list[int] = []
 
     def waits(value: int) -> int:
         running.set()
