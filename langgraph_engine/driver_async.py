@@ -176,6 +176,8 @@ async def achunks_of(
                     if may_run_ahead(loop) and not chunks:
                         loop.is_called()
                         stop = loop.run_on()
+                        assert loop.execution is not None
+                        resume = loop.execution.resume
                         while stop.kind in GOES_ON:
                             if stop.kind != STREAMED:
                                 stop = await awaited(loop, stop)
@@ -184,7 +186,7 @@ async def achunks_of(
                             for chunk in stop.detail:
                                 yield chunk
                             loop.is_called()
-                            stop = loop.run_on_after(None)
+                            stop = resume(None)
                     ticks = await _ticks(call, loop, stop, waiter)
                     if ticks is None:
                         break

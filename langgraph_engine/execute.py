@@ -120,8 +120,8 @@ class WriteStep(NamedTuple):
         mapper: Applied to the value, if there is one. For an entry without channel it gives the writes.
         channel: Where the value goes; None if the mapper gives ``(channel, value)`` pairs.
         value: What is written, or ``Host.passthrough`` for what the node returned.
-        skips: Whether None isn't written; for an entry without channel, whether a plain dict gives nothing.
-        keys: If not None: of a plain dict, the mapper gives the items with these keys.
+        skips: Whether None isn't written; for an entry without channel, whether a plain dict, and None, give nothing.
+        keys: If not None: of a plain dict, the mapper gives the items with these keys, and of None nothing.
     """
 
     mapper: Callable[[Any], Any] | None
@@ -152,6 +152,8 @@ def written(
                 if keys is not None:
                     writes += given.items() if given.keys() <= keys else _items_of(given, keys)
                     continue
+            elif given is None and (skips or keys is not None):
+                continue
             if pairs := mapper(given):  # type: ignore[misc]  # without channel there is a mapper
                 writes.extend(pairs)
             continue

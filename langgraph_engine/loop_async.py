@@ -132,7 +132,7 @@ def shared_task(event_loop: Any) -> Any:
         or event_loop.get_task_factory() is not None
     ):
         return None  # see run_in_context
-    return asyncio.current_task()
+    return asyncio.current_task(event_loop)
 
 
 class AsyncLoop(Loop):

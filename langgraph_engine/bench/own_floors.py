@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -36,6 +37,7 @@ __all__ = [
     "fan_out_floor_async",
     "loop_floor",
     "loop_floor_async",
+    "loop_floor_in_thread",
     "sends_floor",
     "wide_floor",
     "wide_floor_async",
@@ -76,6 +78,11 @@ async def loop_floor_async() -> Any:
         state = await add_one_async(state)
         if await again_async(state) == END:
             return state
+
+
+async def loop_floor_in_thread() -> Any:
+    """The loop of plain functions, for an event loop that mustn't wait for them."""
+    return await asyncio.to_thread(loop_floor)
 
 
 def wide_floor() -> Any:

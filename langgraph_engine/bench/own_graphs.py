@@ -1,7 +1,7 @@
 """Our own workloads: plain LangGraph, each with the answer it must give and its floor.
 
 The asynchronous variant of a workload
-has asynchronous nodes and routers, as a program written for ``ainvoke`` has.
+has asynchronous nodes and routers, as a program written for ``ainvoke`` has; ``loop-plain`` has plain ones all the same.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from langgraph_engine.bench.own_floors import (
     fan_out_floor_async,
     loop_floor,
     loop_floor_async,
+    loop_floor_in_thread,
     sends_floor,
     wide_floor,
     wide_floor_async,
@@ -139,6 +140,12 @@ def _chain(length: int, nodes: int) -> Callable[[bool], Program]:
 def _loop(asynchronous: bool) -> Program:
     floors = (loop_floor, loop_floor_async)
     return _program(_loop_graph(asynchronous), {"count": 0}, asynchronous, floors)
+
+
+def _loop_plain(_: bool) -> Program:
+    graph = _loop_graph(asynchronous=False)
+    floors = (loop_floor, loop_floor_in_thread)
+    return _program(graph, {"count": 0}, asynchronous=True, floors=floors)
 
 
 def _loop_saved(asynchronous: bool) -> Program:
@@ -276,6 +283,7 @@ OWN: Final = (
     Workload("invoke", "invoke", 1, _chain(1, 1), {"count": 1}),
     Workload("chain", "superstep", ITERATIONS, _chain(ITERATIONS, ITERATIONS), _COUNTED),
     Workload("loop", "superstep", ITERATIONS, _loop, _COUNTED),
+    Workload("loop-plain", "superstep", ITERATIONS, _loop_plain, _COUNTED, ("async",)),
     Workload("loop-saved", "superstep", ITERATIONS, _loop_saved, _COUNTED),
     Workload("wide", "task", ITERATIONS, _wide, _FOUND),
     Workload("fan-out", "task", ITERATIONS, _fan_out, _ITEMS, BOTH),

@@ -47,8 +47,8 @@ more than 1.1 times as fast. What a node waits for counts as its own, and so doe
 _OWN = """\
 ## Our workloads
 
-Nodes add one to a number, or less, so that what is left is the engine. `loop-saved` has an `InMemorySaver` and the default
-durability; `sends-N` sends N tasks to one plain node; `nodes-N` runs ten supersteps in a graph of N nodes; `at-once-N` has N
+Nodes add one to a number, or less, so that what is left is the engine. `loop-plain` has plain functions
+in an asynchronous run, which LangGraph hands to threads; `loop-saved` has an `InMemorySaver` and the default durability; `sends-N` sends N tasks to one plain node; `nodes-N` runs ten supersteps in a graph of N nodes; `at-once-N` has N
 runs at a time in one event loop, `threads-N` in as many threads.
 """
 

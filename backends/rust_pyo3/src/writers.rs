@@ -57,6 +57,9 @@ impl Execution {
         given: &Bound<'_, PyAny>,
         writes: &mut Vec<Written>,
     ) -> PyResult<()> {
+        if given.is_none() && (step.skips || step.keys.is_some()) {
+            return Ok(());
+        }
         if let Ok(dict) = given.cast_exact::<PyDict>() {
             if step.skips {
                 return Ok(());

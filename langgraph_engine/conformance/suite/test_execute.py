@@ -412,6 +412,8 @@ def test_writers_write_in_their_order(engine: Engine) -> None:
     steps = (
         WriteStep(None, None, PASSTHROUGH, False, frozenset({"sum"})),
         WriteStep(None, None, PASSTHROUGH, True, None),
+        WriteStep(_refuses, None, None, True, None),
+        WriteStep(_refuses, None, None, False, frozenset({"sum"})),
         to("nowhere", 1),
         to("z", None),
         to("z", SKIP_WRITE),
