@@ -35,33 +35,33 @@ _NAME, _VALUE = itemgetter(0), itemgetter(1)
 """Of a write."""
 
 
-def graph_message(graph: GraphSpec) -> Any:
-    """The ``compile`` message of a graph.
-
-    Of lists: of as many tuples the interpreter would keep the room for itself.
-    """
-    return (
-        [
-            [
-                channel.name,
-                channel.kind,
-                bool(channel.guard),
-                bool(channel.accumulate),
-                [*channel.names],
-            ]
-            for channel in graph.channels
-        ],
-        [
-            [
-                node.name,
-                [*node.triggers],
-                node.reads if isinstance(node.reads, str) else [*node.reads],
-                bool(node.runs),
-            ]
-            for node in graph.nodes
-        ],
-        [[name, [*nodes]] for name, nodes in graph.trigger_to_nodes.items()],
+def graph_message(graph: GraphSpec) -> bytes:
+    """The ``compile`` message of a graph, an entry at a time: as one object it would be larger than what comes of it."""
+    channels = (
+        (c.name, c.kind, bool(c.guard), bool(c.accumulate), [*c.names]) for c in graph.channels
     )
+    nodes = (
+        (
+            node.name,
+            node.triggers,
+            node.reads if isinstance(node.reads, str) else [*node.reads],
+            bool(node.runs),
+        )
+        for node in graph.nodes
+    )
+    triggered = ((name, [*named]) for name, named in graph.trigger_to_nodes.items())
+    counts = len(graph.channels), len(graph.nodes), len(graph.trigger_to_nodes)
+    message = bytearray(_beginning_of_array(len(counts)))
+    for count, entries in zip(counts, (channels, nodes, triggered), strict=True):
+        message += _beginning_of_array(count)
+        for entry in entries:
+            message += pack(entry)
+    return bytes(message)
+
+
+def _beginning_of_array(length: int) -> bytes:
+    """What the entries of an array follow. As an entry None is one byte."""
+    return pack([None] * length)[: -length or None]
 
 
 def saved_value(said: Any, form: str, values: Values) -> Any:
@@ -112,12 +112,15 @@ def commit_message(
         version: The version for channels that change; None leaves it to the library.
         following: The superstep to plan: step, checkpoint id, namespace, channels to read; or nothing.
     """
-    nodes = program.nodes
+    nodes = program.nodes.by_name
     tasks: list[Any] = []
     try:
         for path, name, written, triggers in writes:
             said = _writes(program, values, lent, written)
-            node = nodes.get(name)
+            try:
+                node = nodes[name]
+            except KeyError:
+                node = program.nodes.find(name)
             if node is None:
                 tasks.append((_plain_path(path), name, [*triggers], said))
                 continue

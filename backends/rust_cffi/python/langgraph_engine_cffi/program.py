@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import weakref
+from array import array
 from ctypes import c_char_p, c_size_t, c_uint64, c_void_p
+from itertools import accumulate, chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from langgraph_engine.errors import ProtocolError
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     from langgraph_engine.protocol import ChannelSpec, GraphSpec, Run, TaskPath
     from langgraph_engine_cffi.messages import Answer
 
-__all__ = ["CffiProgram", "Channel", "Node", "Question"]
+__all__ = ["CffiProgram", "Channel", "Node", "Nodes", "Question"]
 
 _FROM_NOTHING = pack(None)
 _restore = quick(
@@ -41,6 +43,8 @@ _FOLDED = frozenset({int, float, str, list, tuple})
 """What a reducer is given as it is; other values may be an `Overwrite`, or say that they are one."""
 _FEW = 4
 """Of so many channels at most the last commit tells what they hold: each superstep's message names them."""
+_NAMES_KEPT = 64
+"""Of so many names at most that no node has it is kept that none has."""
 _NEEDED = {"binary_operator": ("fold", "initial"), "custom": ("custom",)}
 
 
@@ -58,6 +62,44 @@ class Node(NamedTuple):
     name: str
     path: TaskPath
     triggers: tuple[str, ...]
+
+
+class Nodes(dict[int, Node]):
+    """A graph's nodes by number, each made when it is first asked for: most graphs have more than a run comes to.
+
+    Args:
+        names: The nodes' names, by number.
+        triggers: The numbers of each node's triggers.
+        channel_names: The channels' names, by number.
+    """
+
+    __slots__ = ("_channel_names", "_ends", "_names", "_triggers", "by_name")
+
+    def __init__(
+        self, names: list[str], triggers: Sequence[Sequence[int]], channel_names: list[str]
+    ) -> None:
+        self._names, self._channel_names = names, channel_names
+        self._triggers = array("I", chain.from_iterable(triggers))
+        self._ends = array("I", accumulate(map(len, triggers)))
+        self.by_name: dict[str, Node | None] = {}
+        """Those that were asked for, by name; None for a few names that no node has."""
+
+    def __missing__(self, number: int) -> Node:
+        name = self._names[number]
+        triggers = self._triggers[self._ends[number - 1] if number else 0 : self._ends[number]]
+        told = number, name, (PULL, name), tuple(map(self._channel_names.__getitem__, triggers))
+        node = self.setdefault(number, made(Node, told))
+        self.by_name[name] = node
+        return node
+
+    def find(self, name: str) -> Node | None:
+        """The node of a name that wasn't asked for yet; None if there is none."""
+        try:
+            return self[self._names.index(name)]
+        except ValueError:
+            if len(self.by_name) < _NAMES_KEPT + len(self):
+                self.by_name[name] = None  # as that of the input
+            return None
 
 
 class Question(NamedTuple):
@@ -81,8 +123,7 @@ class CffiProgram:
         plain_channels: The numbers of the others, by name.
         read_at_end: The numbers of a few channels that were read when a run had nothing more to run.
         saved: How the channels' values are saved, by number.
-        node_list: The nodes, by number.
-        nodes: The nodes, by name.
+        nodes: The nodes.
         missing: The graph's object for "no value".
     """
 
@@ -97,7 +138,6 @@ class CffiProgram:
         "folded",
         "last_values",
         "missing",
-        "node_list",
         "nodes",
         "number",
         "plain_channels",
@@ -115,7 +155,7 @@ class CffiProgram:
             if channel.kind in _NEEDED
         }
         self._send_type = graph.send_type
-        self._message = pack(graph_message(graph))
+        self._message = graph_message(graph)
         self.missing = graph.missing
         channels, nodes = self._compile()
         self.channel_names = [channel.name for channel in graph.channels]
@@ -130,18 +170,10 @@ class CffiProgram:
                 self.channels[name] = Channel(number, written)
         self.last_values = frozenset(c.name for c in graph.channels if c.kind == "last_value")
         self.folded = frozenset(c.name for c in graph.channels if c.kind == "binary_operator")
-        self.saved = [saved for _, saved in channels]
+        forms = {saved: saved for _, saved in channels}
+        self.saved = [forms[saved] for _, saved in channels]
         self.read_at_end: tuple[int, ...] = ()
-        self.node_list = [
-            Node(
-                number,
-                node.name,
-                (PULL, node.name),
-                tuple(self.channel_names[trigger] for trigger in triggers),
-            )
-            for number, (node, triggers) in enumerate(zip(graph.nodes, nodes, strict=True))
-        ]
-        self.nodes = {node.name: node for node in self.node_list}
+        self.nodes = Nodes([node.name for node in graph.nodes], nodes, self.channel_names)
 
     def _compile(self) -> Any:
         """Compile the graph in this process."""

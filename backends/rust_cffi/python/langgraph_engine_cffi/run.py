@@ -369,7 +369,7 @@ class CffiRun:
         planned, ignored = said[0], said[1]
         value_of = self._values.of
         if planned:
-            nodes, names = self._program.node_list, self._program.channel_names
+            nodes, names = self._program.nodes, self._program.channel_names
             tasks = []
             if len(planned) == 1 and type(planned[0][3]) is dict:
                 self._present = planned[0][3]
@@ -409,7 +409,7 @@ class CffiRun:
     def _read_marks(self, said: Any) -> dict[str, Any]:
         """The engine's part of a checkpoint."""
         program, values = self._program, self._values
-        names, nodes, forms = program.channel_names, program.node_list, program.saved
+        names, nodes, forms = program.channel_names, program.nodes, program.saved
         version_of_format, channel_values, versions, seen = said
         held: dict[str, Any] = {}
         for number, value in channel_values:
