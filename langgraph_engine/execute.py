@@ -299,6 +299,7 @@ class Place(Protocol):
             ``format(number, "016")`` writes it. They need not be asked for then.
         saves_each: Whether every superstep is saved, not only the last state: ``wrote`` and ``committed`` are called.
         reduces_in_threads: Whether threads may combine what was written: no reducer, and no channel, is code of the user's.
+            Asked for when a thread has something to combine, as it takes a look at each of them.
         streamed: The chunks the run streams; None if nobody takes any.
         calls: Not None once the running task asked how to start others.
         planned: The superstep ``go`` starts with, if ``commit_and_plan`` planned it. Whoever uses it sets it to None.
@@ -313,9 +314,11 @@ class Place(Protocol):
     saver: Any
     counts_versions: bool
     saves_each: bool
-    reduces_in_threads: bool
     streamed: Streamed | None
     planned: Plan | None
+
+    @property
+    def reduces_in_threads(self) -> bool: ...
 
     @property
     def calls(self) -> Any: ...

@@ -131,11 +131,13 @@ class _Thread:
         began: When it began, in seconds of a clock that only runs forward.
         given_up: Whether nothing is to come of it.
         task: The task under way; None between two supersteps.
+        reduces: Whether it may call reducers, once that was asked.
     """
 
-    __slots__ = ("began", "given_up", "task")
+    __slots__ = ("began", "given_up", "reduces", "task")
 
     def __init__(self, task: StepTask | None) -> None:
+        self.reduces: bool | None = None
         self.began = monotonic()
         self.given_up = False
         self.task = task
@@ -223,7 +225,6 @@ class FacadeExecution:
         "_moved_on",
         "_place",
         "_planned",
-        "_reduces_in_threads",
         "_run",
         "_saver",
         "_saves_each",
@@ -238,7 +239,6 @@ class FacadeExecution:
         self._executor, self._run, self._place = executor, run, place
         self._control, self._event_loop = place.control, place.event_loop
         self._saver, self._saves_each = place.saver, place.saves_each
-        self._reduces_in_threads = place.reduces_in_threads
         self._streamed = place.streamed
         self._under_way: StepTask | None = None
         self._planned: Plan | None = None  # the superstep that is under way, before its task is
@@ -601,7 +601,7 @@ class FacadeExecution:
         passthrough, skip_write = executor.passthrough, executor.skip_write
         while number < len(writers):
             writer = writers[number]
-            if task.thread is not None and not self._writes_in_thread(writer):
+            if task.thread is not None and not self._writes_in(task.thread, writer):
                 task.writer, task.then = number, (_nothing, ())
                 return TURN, None
             number += 1
@@ -616,12 +616,12 @@ class FacadeExecution:
         if event_loop is not None and not task.had_turn:
             task.writer, task.had_turn = number, True
             thread = task.thread
-            if turn_is_due(event_loop) if thread is None else not self._commits_in_threads():
+            if turn_is_due(event_loop) if thread is None else not self._commits_in(thread):
                 task.then = _nothing, ()
                 return TURN, None
         return None
 
-    def _writes_in_thread(self, writer: Any) -> bool:
+    def _writes_in(self, thread: _Thread, writer: Any) -> bool:
         """Whether a writer calls nothing in the event loop."""
         if type(writer) is tuple:
             for mapper, channel, _, skips, keys in writer:
@@ -633,12 +633,18 @@ class FacadeExecution:
             found is not None
             and self._in_thread(found[0]) is not None
             and writer.mapper is None
-            and (self._reduces_in_threads or writer.select is None)
+            and (writer.select is None or self._reduces_in(thread))
         )
 
-    def _commits_in_threads(self) -> bool:
+    def _commits_in(self, thread: _Thread) -> bool:
         """Whether a commit calls nothing in the event loop."""
-        return self._reduces_in_threads and self._saver is None and self._streamed is None
+        return self._saver is None and self._streamed is None and self._reduces_in(thread)
+
+    def _reduces_in(self, thread: _Thread) -> bool:
+        """Whether no reducer is the event loop's to call."""
+        if thread.reduces is None:
+            thread.reduces = self._place.reduces_in_threads
+        return thread.reduces
 
     def _ask(self, task: StepTask, branch: BranchCall) -> Waits | None:
         """Ask a conditional edge where to go."""

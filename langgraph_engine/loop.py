@@ -109,8 +109,6 @@ class Loop(StartingLoop):
     """Whether its versions are those of LangGraph's savers."""
     saves_each = False
     """Whether every superstep of it is saved."""
-    reduces_in_threads = False
-    """Whether threads may combine what its tasks wrote."""
     asyncio_task: Any = None
     """The asyncio task this loop runs in, if coroutines that run alone in their superstep share it."""
 
@@ -383,8 +381,12 @@ class Loop(StartingLoop):
             self.streamed = streamed
             self.saver, self.saves_each = self.checkpointer, saves_each
             self.counts_versions = self.saves and counts_versions(self.saver)
-            self.reduces_in_threads = self.is_async and self.graph.reduces_in_threads()
             self.execution = executor.begin(self.run, self)
+
+    @property
+    def reduces_in_threads(self) -> bool:
+        """Whether threads may combine what tasks wrote."""
+        return self.graph.reduces_in_threads()
 
     def _may_save_ahead(self, streamed: Streamed | None) -> bool:
         """Whether every superstep can be saved by the time it has to be, without going back to the driver."""

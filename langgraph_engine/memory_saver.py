@@ -8,7 +8,7 @@ serializer: a subclass, a wrapper or another serializer may wait for something.
 from __future__ import annotations
 
 import sys
-from types import FunctionType, ModuleType
+from types import FunctionType
 from typing import Any
 
 __all__ = ["Saved", "works_in_memory"]
@@ -35,14 +35,17 @@ def works_in_memory(saver: Any) -> bool:
     if module is None or type(saver) is not vars(module).get("InMemorySaver"):
         return False
     serde = type(saver.serde)
-    return (
-        (serde.__module__, serde.__name__)
-        == ("langgraph.checkpoint.serde.jsonplus", "JsonPlusSerializer")
-        and all(_is_of(module, vars(type(saver)).get(name)) for name in _METHODS)
-        and vars(saver).keys().isdisjoint(_METHODS)
-    )
-
-
-def _is_of(module: ModuleType, method: Any) -> bool:
-    """Whether a method is the one that is written in a module, not one that was put in its place."""
-    return isinstance(method, FunctionType) and method.__code__.co_filename == module.__file__
+    if (
+        serde.__name__ != "JsonPlusSerializer"
+        or serde.__module__ != "langgraph.checkpoint.serde.jsonplus"
+        or not vars(saver).keys().isdisjoint(_METHODS)
+    ):
+        return False
+    methods, file = vars(type(saver)), module.__file__
+    for name in (
+        _METHODS
+    ):  # each must be the one that is written there, and not one that was put in its place
+        method = methods.get(name)
+        if type(method) is not FunctionType or method.__code__.co_filename != file:
+            return False
+    return True

@@ -110,6 +110,9 @@ class SavingLoop:
     _runtime: Runtime[Any] | None = None
     put_checkpoint_future: Any = None
     settled = False
+    # Most runs have none of these, and there may be very many runs.
+    lifecycle_events: deque[Any] | None = None
+    _unsaved: deque[tuple[Callable[..., Any], tuple[Any, ...]]] | None = None
 
     def __init__(
         self,
@@ -147,11 +150,9 @@ class SavingLoop:
         self.live: dict[str, LiveTask] = {}
         self.written_task_ids: set[str] = set()
         self.error_write_futures: list[Any] = []
-        self.lifecycle_events: deque[Any] = deque()
         self._place(options.config, stream)
         self.deltas = DeltaBook(self) if graph.deltas else None
         self.in_memory = self.deltas is None and works_in_memory(saver)
-        self._unsaved: deque[tuple[Callable[..., Any], tuple[Any, ...]]] = deque()
         # Else nobody will ask what was pending: a finished task only needs its writes.
         self.keeps_pending = self.saves or self.cache is not None or self.deltas is not None
 
@@ -260,6 +261,8 @@ class SavingLoop:
             "checkpoint_id": self.checkpoint_id,
             "checkpoint_ns": self.checkpoint_ns,
         }
+        if self.lifecycle_events is None:
+            self.lifecycle_events = deque()
         self.lifecycle_events.append(
             upstream.GraphResumeEvent(**common)
             if kind == "resume"
@@ -446,6 +449,8 @@ class SavingLoop:
         if not alone:
             return self.submit(call, *args)
         # An event loop gets to it when they are committed, and a reducer may change what it is given.
+        if self._unsaved is None:
+            self._unsaved = deque()
         self._unsaved.append((self.checkpointer.put_writes, args))
         return None
 

@@ -76,7 +76,6 @@ class UnwatchedRun:
         "execution",
         "failed",
         "output_key_set",
-        "reduces_in_threads",
         "stop",
         "stopped",
     )
@@ -97,7 +96,6 @@ class UnwatchedRun:
         self.control = call.control = RunControl()
         self.event_loop = call.event_loop
         self.asyncio_task = shared_task(call.event_loop) if call.is_async else None
-        self.reduces_in_threads = call.is_async and graph.reduces_in_threads()
         self._loop: Loop | None = None
         self._moved_on = self._over = False
         self._planned: Plan | None = None
@@ -216,6 +214,11 @@ class UnwatchedRun:
         return self._run, self._at, self._moved_on
 
     # -- what the engine asks and says ----------------------------------------------------------
+
+    @property
+    def reduces_in_threads(self) -> bool:
+        """Whether threads may combine what tasks wrote."""
+        return self._graph.reduces_in_threads()
 
     @property
     def calls(self) -> Any:

@@ -69,8 +69,6 @@ pub(crate) struct Execution {
     counts_versions: bool,
     /// Whether the place hears of every superstep, to save it.
     saves_each: bool,
-    /// Whether threads may call reducers.
-    pub(crate) reduces_in_threads: bool,
     pub(crate) event_loop: Option<Value>,
     streamed: Option<Streamed>,
     /// The thread that runs it, until its stop was taken.
@@ -283,9 +281,6 @@ impl Execution {
             saver: optional(intern!(py, "saver"))?,
             counts_versions: place.getattr(intern!(py, "counts_versions"))?.is_truthy()?,
             saves_each: place.getattr(intern!(py, "saves_each"))?.is_truthy()?,
-            reduces_in_threads: place
-                .getattr(intern!(py, "reduces_in_threads"))?
-                .is_truthy()?,
             event_loop: optional(intern!(py, "event_loop"))?,
             thread: Mutex::new(None),
             place: place.clone().unbind(),
@@ -314,9 +309,12 @@ impl Execution {
         std::mem::replace(&mut *thread, other)
     }
 
-    /// Whether a commit calls nothing in the event loop.
-    pub(crate) fn commits_in_threads(&self) -> bool {
-        self.reduces_in_threads && self.saver.is_none() && self.streamed.is_none()
+    pub(crate) fn is_saved(&self) -> bool {
+        self.saver.is_some()
+    }
+
+    pub(crate) fn is_streamed(&self) -> bool {
+        self.streamed.is_some()
     }
 
     pub(crate) fn is_async(&self) -> bool {

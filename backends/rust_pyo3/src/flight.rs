@@ -169,8 +169,8 @@ impl Execution {
                 Stage::Write(index) => match recipe.writers.get(index) {
                     None => {
                         flight.stage = Stage::Done;
-                        if flight.thread.is_some() {
-                            if !self.commits_in_threads() {
+                        if let Some(thread) = &flight.thread {
+                            if !self.commits_in_thread(py, thread)? {
                                 return Ok(Flow::elsewhere(py, false));
                             }
                         } else if self.is_async() && self.turn_is_due(py)? {

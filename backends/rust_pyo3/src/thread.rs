@@ -13,7 +13,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 /// After which a thread gives control back to the event loop; `MOMENT` of `langgraph_engine.execute`.
@@ -26,6 +26,8 @@ pub(crate) struct Thread {
     given_up: AtomicBool,
     /// The task under way; nothing between two supersteps.
     task: Mutex<Option<Py<StepTask>>>,
+    /// Whether it may call reducers, once that was asked.
+    reduces: OnceLock<bool>,
 }
 
 impl Thread {
@@ -34,6 +36,7 @@ impl Thread {
             began: Instant::now(),
             given_up: AtomicBool::new(false),
             task: Mutex::new(None),
+            reduces: OnceLock::new(),
         }
     }
 
@@ -88,6 +91,21 @@ impl Execution {
             return Ok(None);
         }
         Ok(Some(args.get_item(1)?))
+    }
+
+    /// Whether a thread's commits call nothing in the event loop.
+    pub(crate) fn commits_in_thread(&self, py: Python<'_>, thread: &Thread) -> PyResult<bool> {
+        Ok(!self.is_saved() && !self.is_streamed() && self.reduces_in_thread(py, thread)?)
+    }
+
+    /// Whether no reducer is the event loop's to call.
+    pub(crate) fn reduces_in_thread(&self, py: Python<'_>, thread: &Thread) -> PyResult<bool> {
+        if let Some(reduces) = thread.reduces.get() {
+            return Ok(*reduces);
+        }
+        let name = intern!(py, "reduces_in_threads");
+        let reduces = self.place.bind(py).getattr(name)?.is_truthy()?;
+        Ok(*thread.reduces.get_or_init(|| reduces))
     }
 
     /// Whether the thread of a flight, if there is one, is to let the event loop go on.

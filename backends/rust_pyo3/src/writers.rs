@@ -108,9 +108,10 @@ impl Execution {
             Some((function, true)) => self.threaded(function)?,
             _ => None,
         };
-        let reads = branch.select.is_some();
-        if flight.thread.is_some()
-            && (threaded.is_none() || branch.mapper.is_some() || reads && !self.reduces_in_threads)
+        if let Some(thread) = &flight.thread
+            && (threaded.is_none()
+                || branch.mapper.is_some()
+                || branch.select.is_some() && !self.reduces_in_thread(py, thread)?)
         {
             return Ok(Flow::elsewhere(py, false));
         }
