@@ -18,6 +18,7 @@ from typing_extensions import Self
 from langgraph_engine import upstream
 from langgraph_engine.coroutines import NodeCoroutine
 from langgraph_engine.execute import Streamed
+from langgraph_engine.hand_over import HandOver
 from langgraph_engine.loop import CallFutures, Loop
 from langgraph_engine.quiet_config import run_is_over
 
@@ -141,6 +142,8 @@ class AsyncLoop(Loop):
     is_async = True
     saves_writes_at_once = _TASKS_START_EAGERLY
     use_astream = False
+    hand_over: HandOver | None = None
+    """Hands the run over to threads, once it needs any."""
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 from collections.abc import Awaitable, Callable, Generator, Iterator
-from contextvars import copy_context
 from functools import partial
 from types import coroutine
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -28,6 +27,7 @@ from langgraph_engine.execute import (
     TURN,
     Stop,
 )
+from langgraph_engine.hand_over import HandOver
 from langgraph_engine.loop_async import OwnCancels, Stepped, run_in_context
 from langgraph_engine.protocol import CommitRejected
 from langgraph_engine.refusals import refusal
@@ -202,8 +202,10 @@ async def _run_in_thread(run: AsyncLoop | UnwatchedRun, stop: Stop) -> Stop:
             failed.append(error)
             return None
 
+    if run.hand_over is None:
+        run.hand_over = HandOver(run.event_loop)
     try:
-        over: Stop | None = await run.event_loop.run_in_executor(None, copy_context().run, go_on)
+        over: Stop | None = await run.hand_over.call(go_on, _comes_again)
     except BaseException as raised:
         task = execution.give_up()
         if task is None:
@@ -215,6 +217,11 @@ async def _run_in_thread(run: AsyncLoop | UnwatchedRun, stop: Stop) -> Stop:
     if over.kind == RAISED:
         return over._replace(detail=await _through_a_thread(*over.detail))
     return over
+
+
+def _comes_again(stop: Stop | None) -> bool:
+    """Whether a run is likely to need a thread again."""
+    return stop is not None and stop.kind == TURN
 
 
 async def _through_a_thread(task: Any, error: BaseException, cancels: int) -> tuple[Any, ...]:

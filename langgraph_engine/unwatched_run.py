@@ -35,6 +35,7 @@ from langgraph_engine.protocol import TaskWrites
 if TYPE_CHECKING:
     from langgraph_engine.compiled import CompiledGraph
     from langgraph_engine.execute import Execution, Streamed
+    from langgraph_engine.hand_over import HandOver
     from langgraph_engine.invocation import Invocation
     from langgraph_engine.live_task import LiveTask
     from langgraph_engine.loop import Loop
@@ -57,6 +58,7 @@ class UnwatchedRun:
         execution: Runs it; None once it is over.
         stopped: Where the engine stopped last.
         failed: What it, or the event loop, raised instead.
+        hand_over: Hands it over to threads, once it needs any.
     """
 
     __slots__ = (
@@ -75,6 +77,7 @@ class UnwatchedRun:
         "event_loop",
         "execution",
         "failed",
+        "hand_over",
         "output_key_set",
         "stop",
         "stopped",
@@ -103,6 +106,7 @@ class UnwatchedRun:
         self.execution: Execution | None = None
         self.stopped: Stop | None = None
         self.failed: list[BaseException] = []
+        self.hand_over: HandOver | None = None
 
     @classmethod
     def of(

@@ -420,13 +420,13 @@ def test_it_ends_as_on_stock(engine: str, app: str, way: str) -> None:
 def handed_over(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """What was handed over to threads."""
     calls: list[Any] = []
-    hand_over = asyncio.BaseEventLoop.run_in_executor
+    submit = concurrent.futures.ThreadPoolExecutor.submit
 
-    def counted(self: Any, executor: Any, func: Any, *args: Any) -> Any:
+    def counted(self: Any, func: Any, *args: Any) -> Any:
         calls.append(func)
-        return hand_over(self, executor, func, *args)
+        return submit(self, func, *args)
 
-    monkeypatch.setattr(asyncio.BaseEventLoop, "run_in_executor", counted)
+    monkeypatch.setattr(concurrent.futures.ThreadPoolExecutor, "submit", counted)
     return calls
 
 
@@ -445,19 +445,62 @@ def test_a_thread_goes_on_by_itself(engine: str | None, handed_over: list[Any]) 
 
 
 @pytest.mark.parametrize("engine", [None, *ENGINES])
-def test_a_stream_is_left_for_each_superstep(engine: str | None, handed_over: list[Any]) -> None:
+def test_a_thread_waits_for_a_stream(engine: str | None, handed_over: list[Any]) -> None:
     if engine is not None:
         langgraph_engine.install(engine, unsupported="raise")
     graph = _loop(_step)
 
     async def main() -> int:
+        await asyncio.to_thread(int)  # has the event loop make its threads
         handed_over.clear()
         counts = [chunk["node"]["count"] async for chunk in graph.astream({"count": 0})]
         assert counts == [1, 2, 3, 4]
         return len(handed_over)
 
     fewest = min(asyncio.run(main()) for _ in range(20))
-    assert fewest == (8 if engine is None else 4)
+    assert fewest == (8 if engine is None else 1)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_whoever_replaces_how_functions_are_handed_over_is_asked(engine: str) -> None:
+    """A stream needs a thread for each superstep, of a node and an edge, and a saver its own."""
+    langgraph_engine.install(engine, unsupported="raise")
+    handed_over: list[Any] = []
+
+    async def main() -> None:
+        event_loop: Any = asyncio.get_running_loop()
+        hand_over = event_loop.run_in_executor
+
+        def counted(*args: Any) -> Any:
+            handed_over.append(args)
+            return hand_over(*args)
+
+        await asyncio.to_thread(int)
+        event_loop.run_in_executor = counted
+        assert [chunk["node"]["count"] async for chunk in _loop(_step).astream({"count": 0})]
+
+    asyncio.run(main())
+    assert len(handed_over) >= 4
+
+
+@pytest.mark.parametrize("engine", [None, *ENGINES])
+def test_an_event_loop_may_be_closed_at_once(
+    engine: str | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    if engine is not None:
+        langgraph_engine.install(engine, unsupported="raise")
+    graph = _loop(_step)
+
+    async def main() -> int:
+        await asyncio.to_thread(int)
+        return len([chunk async for chunk in graph.astream({"count": 0})])
+
+    for _ in range(20):
+        event_loop = asyncio.new_event_loop()
+        assert event_loop.run_until_complete(main()) == 4
+        event_loop.close()
+    time.sleep(0.05)
+    assert caplog.text == ""
 
 
 @pytest.mark.parametrize("engine", ENGINES)
