@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from langgraph_engine.live_task import LiveTask
     from langgraph_engine.loop_async import AsyncLoop
+    from langgraph_engine.plain_functions import PlainFunctions
 
 __all__ = ["NodeCoroutine"]
 
@@ -73,6 +74,23 @@ class NodeCoroutine:
             self._asyncio_task.add_done_callback(self)
         else:
             self._run(coroutine)
+
+    def start_in(self, functions: PlainFunctions) -> bool:
+        """Have the node called in a thread, if it is a plain function; whether it is."""
+        call = self.task.plan.plain_function()
+        if call is None:
+            return False
+        try:
+            self._context, function = self.task.plan.prepared(self.task, call)
+        except Exception as error:  # noqa: BLE001 - as above
+            self._asyncio_task = self.task.loop.event_loop.create_future()
+            self._asyncio_task.set_exception(error)
+        else:
+            self._asyncio_task = functions.add(self.task.plan, self._context, function)
+        loop: AsyncLoop = self.task.loop  # type: ignore[assignment]  # as below
+        loop.takes_part(self._asyncio_task, self)
+        self._asyncio_task.add_done_callback(self)
+        return True
 
     def _run(self, coroutine: Any) -> None:
         loop: AsyncLoop = self.task.loop  # type: ignore[assignment]  # only one of these has coroutines

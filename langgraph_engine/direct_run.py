@@ -25,6 +25,7 @@ from langgraph_engine.coroutines import NodeCoroutine
 from langgraph_engine.live_task import LiveTask
 from langgraph_engine.loop import Loop
 from langgraph_engine.loop_sync import SyncLoop
+from langgraph_engine.plain_functions import PlainFunctions
 from langgraph_engine.shared_run import SharedRun, may_share
 from langgraph_engine.turns import turn_is_due
 
@@ -369,16 +370,22 @@ def _start_all(
         ended(future, asyncio.CancelledError() if future.cancelled() else future.exception())
 
     one_by_one = loop.config.get("max_concurrency")
+    functions = PlainFunctions(loop.event_loop)
     for task in tasks:
         if not one_by_one and NodeCoroutine.may_run(task):
             node = NodeCoroutine(task, _judge, ended)
             futures[node] = task
             task.started = time.time()
-            node.start()
+            if not node.start_in(functions):
+                node.start()
             continue
         future = loop.submit(_aattempt, task, __name__=task.name, __cancel_on_exit__=True)
         futures[future] = task
         future.add_done_callback(finished)
+    if functions:
+        loop.event_loop.call_soon(
+            functions.start
+        )  # once the coroutines before them took their first steps
     return futures
 
 

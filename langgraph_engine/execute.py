@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ __all__ = [
     "Stop",
     "Streamed",
     "WriteStep",
+    "function_in_thread",
     "written",
 ]
 
@@ -168,6 +170,24 @@ def written(
 def _items_of(given: dict[Any, Any], keys: frozenset[str]) -> list[tuple[Any, Any]]:
     """The items with some keys. A function of its own, as a comprehension makes the function it is in slower."""
     return [item for item in given.items() if item[0] in keys]
+
+
+def function_in_thread(awaited: Any, in_thread: Any) -> Callable[..., Any] | None:
+    """What LangGraph has a thread call, of what it awaits; None if it awaits anything else.
+
+    Args:
+        awaited: A runnable's ``afunc``.
+        in_thread: ``Host.in_thread``.
+    """
+    if (
+        type(awaited) is partial
+        and awaited.func is in_thread
+        and not awaited.keywords
+        and len(awaited.args) == len(("executor", "function"))
+        and awaited.args[0] is None
+    ):
+        return awaited.args[1]  # type: ignore[no-any-return]  # a partial's arguments have no types
+    return None
 
 
 Managed = Callable[[dict[str, Any], int, Any], dict[str, Any]]

@@ -12,7 +12,6 @@ of the task says who takes what was awaited.
 from __future__ import annotations
 
 import threading
-from functools import partial
 from time import monotonic
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
@@ -31,6 +30,7 @@ from langgraph_engine.execute import (
     THREAD,
     TURN,
     Stop,
+    function_in_thread,
     written,
 )
 from langgraph_engine.forks import free_in_forks
@@ -480,15 +480,7 @@ class FacadeExecution:
 
     def _in_thread(self, function: Any) -> Any:
         """What LangGraph has a thread call, of what it awaits; None if it awaits anything else."""
-        if (
-            type(function) is partial
-            and function.func is self._executor.in_thread
-            and not function.keywords
-            and len(function.args) == len(("executor", "function"))
-            and function.args[0] is None
-        ):
-            return function.args[1]
-        return None
+        return function_in_thread(function, self._executor.in_thread)
 
     def _coerces(self, plan: Plan) -> bool:
         """Whether starting a superstep calls code of the user's."""

@@ -20,7 +20,7 @@ from typing import Any
 
 from langgraph_engine.execute import MOMENT
 
-__all__ = ["HandOver"]
+__all__ = ["HandOver", "begin_in_thread"]
 
 _WAITS = 0.001
 """Seconds a thread waits for a run to come again."""
@@ -69,17 +69,36 @@ class HandOver:
             raise
 
 
+def begin_in_thread(event_loop: Any, function: Callable[[], None]) -> None:
+    """Have a thread of an event loop's call a function, which says itself when it is done.
+
+    Raises:
+        RuntimeError: The event loop has no threads any more.
+    """
+    executor = _executor_of(event_loop)
+    if executor is None:
+        event_loop.run_in_executor(None, function)
+    else:
+        # Nothing is told to an event loop that may be closed by then.
+        executor.submit(function)
+
+
 def _executor_of(event_loop: Any) -> ThreadPoolExecutor | None:
-    """The executor an event loop of asyncio's own uses, if it was made already and has nobody's code around it."""
-    executor = getattr(event_loop, "_default_executor", None)
+    """The executor of an event loop of asyncio's own, if there is nobody's code around it."""
     if (
-        type(executor) is not ThreadPoolExecutor
-        or type(event_loop).run_in_executor is not _run_in_executor
+        getattr(type(event_loop), "run_in_executor", None) is not _run_in_executor
         or "run_in_executor" in vars(event_loop)
         or getattr(event_loop, "_executor_shutdown_called", True)
     ):
         return None
-    return executor
+    if getattr(event_loop, "_default_executor", None) is None:
+        event_loop.run_in_executor(None, _nothing)  # which makes one
+    executor = getattr(event_loop, "_default_executor", None)
+    return executor if type(executor) is ThreadPoolExecutor else None
+
+
+def _nothing() -> None:
+    """Something to be called in a thread."""
 
 
 class _Job:

@@ -175,6 +175,10 @@ class AsyncLoop(Loop):
         self._coroutines[asyncio_task] = node
         return asyncio_task
 
+    def takes_part(self, future: Any, node: NodeCoroutine) -> None:
+        """Make the future of a node that a thread calls one of the run's."""
+        self._coroutines[future] = node
+
     def coroutine_ended(self, asyncio_task: Any) -> None:
         """One of the nodes' asyncio tasks is done."""
         self._coroutines.pop(asyncio_task, None)

@@ -14,13 +14,14 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping, Sequence
 from contextvars import Context, copy_context
+from functools import partial
 from inspect import Parameter, isawaitable, iscoroutine
 from typing import TYPE_CHECKING, Any
 
 from langgraph.constants import TAG_HIDDEN
 
 from langgraph_engine import upstream
-from langgraph_engine.execute import Managed, NodeCall, WriteStep, written
+from langgraph_engine.execute import Managed, NodeCall, WriteStep, function_in_thread, written
 from langgraph_engine.managed_values import ManagedNumbers
 
 if TYPE_CHECKING:
@@ -276,6 +277,20 @@ class NodePlan:
             context.run(_var_config.set, config)
             coroutine = context.run(bound.ainvoke, task.value, config)
         return coroutine if iscoroutine(coroutine) else _awaiting(coroutine), context
+
+    def plain_function(self) -> Any:
+        """The function LangGraph has a thread call for the node, if it is one, as it is now."""
+        bound: Any = self._bound
+        if not self._plain or self._replaced(bound):
+            return None
+        return function_in_thread(bound.afunc, upstream.run_in_executor)
+
+    def prepared(self, task: LiveTask, function: Any) -> tuple[Context, Any]:
+        """The context of a node that is a plain function, and a call of it."""
+        keywords = self._keywords(task) if self._accepts or self._extra else {}
+        context = copy_context()
+        context.run(_var_config.set, task.config)
+        return context, partial(function, task.value, **keywords)
 
     @staticmethod
     def _replaced(bound: Any) -> bool:

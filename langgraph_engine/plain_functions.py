@@ -1,0 +1,205 @@
+"""Plain functions that an event loop has threads call: those of one superstep's tasks, together.
+
+LangGraph hands each to a thread of its own. So does this, but where all of them ended in a moment the last times, one
+thread calls them one after the other. If it is stuck with one after all, the others get threads of their own.
+
+    add     a task's function, and the future of what it returns
+    start   hand them over
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import contextlib
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from contextvars import Context
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+
+from langgraph_engine import upstream
+from langgraph_engine.execute import MOMENT
+from langgraph_engine.hand_over import begin_in_thread
+
+if TYPE_CHECKING:
+    from langgraph_engine.node_plan import NodePlan
+
+__all__ = ["PlainFunctions", "as_out_of_a_thread"]
+
+_CHANGED_BY_FUTURES = frozenset(
+    {
+        concurrent.futures.CancelledError,
+        concurrent.futures.TimeoutError,
+        concurrent.futures.InvalidStateError,
+    }
+)
+"""What asyncio takes for one of its own exceptions, if it is exactly that."""
+
+
+async def as_out_of_a_thread(error: BaseException) -> BaseException:
+    """What a function raised in a thread, as LangGraph gets it from there."""
+    if _is_changed(error):
+        try:
+            await upstream.run_in_executor(None, _raise, [error])
+        except BaseException as raised:  # noqa: BLE001 - it is for whoever asked
+            return raised
+    return error
+
+
+def _is_changed(error: BaseException) -> bool:
+    return isinstance(error, StopIteration) or type(error) in _CHANGED_BY_FUTURES
+
+
+def _raise(errors: list[BaseException]) -> NoReturn:
+    raise errors.pop()
+
+
+class _Job(NamedTuple):
+    """A task's function, where it is called, and the future of what it returns."""
+
+    plan: NodePlan
+    context: Context
+    call: Callable[[], Any]
+    given: Any
+
+
+class _Outcome(NamedTuple):
+    """What became of a function: what it raised, or what it returned."""
+
+    given: Any
+    error: BaseException | None
+    value: Any
+
+
+class PlainFunctions:
+    """The plain functions of one superstep's tasks.
+
+    Args:
+        event_loop: The event loop, in whose thread every method but those of the threads is called.
+    """
+
+    def __init__(self, event_loop: Any) -> None:
+        self._event_loop = event_loop
+        self._waiting: deque[_Job] = deque()
+        self._lock = threading.Lock()
+        self._begun = self._looked_at = 0
+        self._watch: Any = None
+
+    def __bool__(self) -> bool:
+        """Whether there are any."""
+        return bool(self._waiting)
+
+    def add(self, plan: NodePlan, context: Context, call: Callable[[], Any]) -> Any:
+        """A task's function: the future of what it returns.
+
+        Args:
+            plan: Of the task's node.
+            context: The node's; the function is called in a copy of it.
+            call: Calls the function.
+        """
+        given = self._event_loop.create_future()
+        self._waiting.append(_Job(plan, context, call, given))
+        return given
+
+    def start(self) -> None:
+        """Hand all of them over to threads."""
+        if len(self._waiting) > 1 and all(job.plan.is_quick for job in self._waiting):
+            with contextlib.suppress(
+                RuntimeError
+            ):  # there are no threads any more, as each of them will be told
+                begin_in_thread(self._event_loop, self._call_all)
+                self._watch = self._event_loop.call_later(MOMENT, self._look)
+                return
+        self._call_each()
+
+    def _call_each(self) -> None:
+        """Have a thread for each of those that nobody began."""
+        for _ in range(len(self._waiting)):
+            self._call_next()
+
+    def _call_next(self) -> None:
+        try:
+            begin_in_thread(self._event_loop, self._call_one)
+        except RuntimeError as error:
+            if (job := self._take()) is not None:
+                job.given.set_exception(error)
+
+    def _look(self) -> None:
+        """Look whether the one thread gets on; if it doesn't, others take the rest."""
+        self._watch = None
+        if self._looked_at == self._begun:
+            self._call_each()
+        elif self._waiting:
+            self._looked_at = self._begun
+            self._watch = self._event_loop.call_later(MOMENT, self._look)
+
+    def _give(self, outcomes: list[_Outcome]) -> None:
+        """Functions have ended."""
+        if self._watch is not None and not self._waiting:
+            self._watch.cancel()
+            self._watch = None
+        for given, error, value in outcomes:
+            if given.done():
+                continue
+            if error is None:
+                given.set_result(value)
+            elif _is_changed(error):
+                raising = asyncio.ensure_future(as_out_of_a_thread(error), loop=self._event_loop)
+                raising.add_done_callback(partial(_give_error, given))
+            else:
+                given.set_exception(error)
+                if isinstance(error, (KeyboardInterrupt, SystemExit)):
+                    raise error  # as out of an asyncio task
+
+    # -- in threads -----------------------------------------------------------------------------
+
+    def _call_all(self) -> None:
+        outcomes: list[_Outcome] = []
+        began = time.monotonic()
+        while (job := self._take()) is not None:
+            outcomes.append(_called(job, alone=True))
+            del job
+            if outcomes[-1].error is not None or time.monotonic() - began > MOMENT:
+                self._tell(outcomes)
+                outcomes = []
+                began = time.monotonic()
+        if outcomes:
+            self._tell(outcomes)
+
+    def _call_one(self) -> None:
+        job = self._take()
+        if job is not None:
+            self._tell([_called(job, alone=False)])
+
+    def _take(self) -> _Job | None:
+        with self._lock:
+            while self._waiting:
+                job = self._waiting.popleft()
+                self._begun += 1
+                if not job.given.done():  # else it was stopped
+                    return job
+            return None
+
+    def _tell(self, outcomes: list[_Outcome]) -> None:
+        if not self._event_loop.is_closed():  # else nobody waits
+            self._event_loop.call_soon_threadsafe(self._give, outcomes)
+
+
+def _called(job: _Job, *, alone: bool) -> _Outcome:
+    """Call a function. What it does to its context ends here, as in LangGraph."""
+    error = value = None
+    began = time.perf_counter()
+    try:
+        value = job.context.copy().run(job.call)
+    except BaseException as raised:  # noqa: BLE001 - it is for whoever waits
+        error = raised
+    job.plan.took(time.perf_counter() - began, alone=alone)
+    return _Outcome(job.given, error, value)
+
+
+def _give_error(given: Any, done: asyncio.Future[BaseException]) -> None:
+    if not given.done():
+        given.set_exception(done.result())
