@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import Context, copy_context
+from functools import partial
 from queue import Empty, SimpleQueue
 from time import monotonic
 from typing import Any
@@ -104,15 +105,17 @@ def _nothing() -> None:
 class _Job:
     """A function to be called, and the future of what it gives."""
 
-    __slots__ = ("_context", "_function", "given", "is_wanted")
+    __slots__ = ("_call", "given", "is_wanted")
 
     def __init__(self, context: Context, function: Callable[[], Any], given: Any) -> None:
-        self._context, self._function = context, function
+        self._call: Callable[[], Any] = partial(context.run, function)
         self.given = given
         self.is_wanted = True
 
     def run(self) -> Any:
-        return self._context.run(self._function) if self.is_wanted else None
+        call = self._call
+        del self._call  # the executor keeps its first job as long as its thread stays
+        return call() if self.is_wanted else None
 
     def give(self, value: Any) -> None:
         """In the event loop: this is what it gave."""

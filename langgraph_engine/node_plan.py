@@ -281,7 +281,7 @@ class NodePlan:
     def plain_function(self) -> Any:
         """The function LangGraph has a thread call for the node, if it is one, as it is now."""
         bound: Any = self._bound
-        if not self._plain or self._replaced(bound):
+        if not self._plain or type(bound.afunc) is not partial or self._replaced(bound):
             return None
         return function_in_thread(bound.afunc, upstream.run_in_executor)
 

@@ -141,7 +141,10 @@ class PlainFunctions:
         if self._watch is not None and not self._waiting:
             self._watch.cancel()
             self._watch = None
+        exits = None
         for given, error, value in outcomes:
+            if isinstance(error, (KeyboardInterrupt, SystemExit)):
+                exits = error
             if given.done():
                 continue
             if error is None:
@@ -151,8 +154,8 @@ class PlainFunctions:
                 raising.add_done_callback(partial(_give_error, given))
             else:
                 given.set_exception(error)
-                if isinstance(error, (KeyboardInterrupt, SystemExit)):
-                    raise error  # as out of an asyncio task
+        if exits is not None:
+            raise exits  # as out of an asyncio task
 
     # -- in threads -----------------------------------------------------------------------------
 
