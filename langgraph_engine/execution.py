@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from langgraph_engine import upstream
 from langgraph_engine.checkpoint_ids import ID_TAIL, draws, saved_id, ticks
 from langgraph_engine.execute import Executor, Host
-from langgraph_engine.facade_execution import FacadeExecutor
+from langgraph_engine.facade_executor import FacadeExecutor
 from langgraph_engine.live_task import LiveConfig
 from langgraph_engine.node_plans import NodeCalls, NodePlans
 from langgraph_engine.task_config import note_input_error

@@ -4,26 +4,22 @@ A superstep's one task is called, then its writers, and what they wrote is commi
 simple stops the loop, and the run goes on the ordinary way from there. Nothing is built on the way that
 nobody looks at, which is why this costs less than the ordinary way.
 
-Reading order: ``StepTask`` (a task under way), ``FacadeExecution.go``, then what a task goes through: ``_call``,
+Reading order: ``StepTask`` (a task under way), ``FacadeExecutor``, ``FacadeExecution.go``, then what a task goes through: ``_call``,
 ``_advance``, ``_ask``. Each of those gives None, or a stop's kind and detail if something is to be awaited; ``then``
 of the task says who takes what was awaited.
 """
 
 from __future__ import annotations
 
-import threading
-from time import monotonic
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
 from langgraph_engine import upstream
-from langgraph_engine.checkpoint_ids import unsaved_ids
 from langgraph_engine.execute import (
     AWAIT,
     CANCELLED_ITSELF,
     COMMIT_RAISED,
     FINISHED,
-    MOMENT,
     PLANNED,
     RAISED,
     STREAMED,
@@ -33,19 +29,20 @@ from langgraph_engine.execute import (
     function_in_thread,
     written,
 )
-from langgraph_engine.forks import free_in_forks
 from langgraph_engine.protocol import PUSH, TaskWrites, made
+from langgraph_engine.step_task import StepTask, Thread
 from langgraph_engine.streams import shown_of
 from langgraph_engine.turns import turn_is_due
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
     from contextvars import Context
 
-    from langgraph_engine.execute import BranchCall, Host, NodeCall, Place, Streamed
-    from langgraph_engine.protocol import Engine, Plan, Task, Write
+    from langgraph_engine.execute import BranchCall, Place, Streamed
+    from langgraph_engine.facade_executor import FacadeExecutor
+    from langgraph_engine.protocol import Plan, Write
 
-__all__ = ["FacadeExecution", "FacadeExecutor", "StepTask"]
+__all__ = ["FacadeExecution"]
 
 _PLAIN = frozenset({dict, list, str, int, type(None)})
 """What a node returns that surely is no runnable."""
@@ -62,154 +59,7 @@ _NOT_CHANNELS = frozenset(
 )
 """Names a task writes to that say something about the task, not about a channel."""
 _NOBODY_WAITS = "no task of this execution waits for anything"
-_becoming_live = free_in_forks(threading.Lock())
 Waits = tuple[int, Any]
-
-
-class FacadeExecutor:
-    """See ``execute.Executor``.
-
-    Args:
-        engine: The engine.
-        channels: The names of the graph's channels that are the engine's.
-        asks: Whether commits call code of the user's.
-        calls: How nodes are called.
-        host: What calling them needs.
-    """
-
-    def __init__(
-        self,
-        engine: Engine,
-        channels: Collection[str],
-        calls: Mapping[str, NodeCall],
-        host: Host,
-        *,
-        asks: bool,
-    ) -> None:
-        self.host = host
-        self.copy_context, self.config_type = host.copy_context, host.config_type
-        self.set_config = host.config_variable.set
-        self.clock = host.clock
-        self.in_thread = host.in_thread
-        self.unsaved_id = unsaved_ids(host.ticks, host.id_tail)
-        self.passthrough, self.skip_write = host.passthrough, host.skip_write
-        self.plans_ahead = "commit_and_plan" in engine.capabilities
-        # A reducer may draw from where ids of saved checkpoints are drawn.
-        self.draws_ahead = not asks
-        self._channels, self._calls = channels, calls
-        self._known: dict[str, NodeCall | None] = {}
-
-    def call_of(self, name: str) -> NodeCall | None:
-        """How a node is called; None if it isn't to be called here."""
-        try:
-            return self._known[name]
-        except KeyError:
-            call = self._calls.get(name)
-            if call is not None and not all(
-                _reads_channels(writer, self._channels) for writer in call.writers
-            ):
-                call = None
-            return self._known.setdefault(name, call)
-
-    def begin(self, run: Any, place: Place) -> FacadeExecution:
-        """Take part in an invocation."""
-        return FacadeExecution(self, run, place)
-
-
-def _reads_channels(writer: Any, channels: Collection[str]) -> bool:
-    """Whether a writer reads nothing but the engine's channels."""
-    if isinstance(writer, tuple) or writer.select is None:
-        return True
-    select = [writer.select] if isinstance(writer.select, str) else writer.select
-    return all(name in channels for name in select)
-
-
-class _Thread:
-    """A thread's turn at an execution.
-
-    Attributes:
-        began: When it began, in seconds of a clock that only runs forward.
-        given_up: Whether nothing is to come of it.
-        task: The task under way; None between two supersteps.
-        reduces: Whether it may call reducers, once that was asked.
-    """
-
-    __slots__ = ("began", "given_up", "reduces", "task")
-
-    def __init__(self, task: StepTask | None) -> None:
-        self.reduces: bool | None = None
-        self.began = monotonic()
-        self.given_up = False
-        self.task = task
-
-
-class StepTask:
-    """A task under way, and the facade's task it becomes if somebody looks at it.
-
-    Attributes:
-        task: The task as it was planned.
-        given: The node's input.
-        value: The same, then what the node or the writer before returned.
-        writes: What it wrote, in order; ``extend`` may be called from any thread.
-        live: The facade's task, if there is one; it writes to the same list.
-        function: What is called for the node; None for a node that hands on what it is given.
-        awaited: Whether what it returns is awaited.
-        started: When it was called, in seconds since the epoch.
-        writer: The place of the next writer.
-        result: What a coroutine returned in its first step.
-        then: Who takes what was awaited, and what else it is given; None until the node was called.
-        own_cancels: How often a coroutine that raised had cancelled the asyncio task.
-        had_turn: Whether the event loop had its turn.
-        thread: The thread it is run by, if it isn't the event loop.
-        over: Whether its superstep was committed.
-    """
-
-    # What a task starts with; storing it in each would be a good part of what a superstep costs.
-    function: Any = None
-    awaited = False
-    started = 0.0
-    live: Any = None
-    then: Any = None
-    result: Any = None
-    writer = 0
-    own_cancels = 0
-    had_turn = False
-    thread: _Thread | None = None
-    over = False
-
-    def __init__(
-        self,
-        place: Place,
-        at: tuple[int, str],
-        task: Task,
-        given: Any,
-        call: NodeCall,
-    ) -> None:
-        self._place, self._at = place, at
-        self.task, self.given, self.value, self.call = task, given, given, call
-        self.writes: list[Write] = []
-
-    def looked_at(self) -> Any:
-        """The facade's task: made when first asked for, with what was written so far."""
-        if self.live is None:
-            step, checkpoint_id = self._at
-            made = self._place.live_task(
-                self.task, step, checkpoint_id, self.started, current=not self.over
-            )
-            made.value = self.given
-            with _becoming_live:
-                if self.live is None:
-                    made.writes = self.writes
-                    self.live = made
-        return self.live
-
-    def full_config(self) -> Any:
-        """The config the node would see in LangGraph."""
-        return self.looked_at().full_config()
-
-    def use_config(self, config: Any) -> None:
-        """From here on the task's config is this one."""
-        self.looked_at().use_config(config)
 
 
 class FacadeExecution:
@@ -242,7 +92,7 @@ class FacadeExecution:
         self._streamed = place.streamed
         self._under_way: StepTask | None = None
         self._planned: Plan | None = None  # the superstep that is under way, before its task is
-        self._thread: _Thread | None = None  # until its stop was taken
+        self._thread: Thread | None = None  # until its stop was taken
         self._chunks: list[Any] = []  # as the caller of the stream takes them
         self._moved_on = False
 
@@ -267,7 +117,7 @@ class FacadeExecution:
 
     def resume_in_thread(self) -> Stop | None:
         """Go on in a thread, while the event loop waits for it."""
-        thread = self._thread = _Thread(self._under_way)
+        thread = self._thread = Thread(self._under_way)
         plan, task = self._taken()
         if task is not None:
             task.thread = thread
@@ -297,7 +147,7 @@ class FacadeExecution:
         return plan, task
 
     def _told(
-        self, plan: Plan | None, task: StepTask | None, value: Any, thread: _Thread | None
+        self, plan: Plan | None, task: StepTask | None, value: Any, thread: Thread | None
     ) -> Stop:
         """Run supersteps; if that raises, the place learns where."""
         try:
@@ -307,7 +157,7 @@ class FacadeExecution:
             raise
 
     def _supersteps(
-        self, plan: Plan | None, task: StepTask | None, value: Any, thread: _Thread | None
+        self, plan: Plan | None, task: StepTask | None, value: Any, thread: Thread | None
     ) -> Stop:
         """The loop: from a plan, from a task, or from the middle of one."""
         while True:
@@ -337,7 +187,7 @@ class FacadeExecution:
             if thread is not None:
                 thread.task = None
 
-    def _begin(self, plan: Plan | None, thread: _Thread | None) -> StepTask | Stop:
+    def _begin(self, plan: Plan | None, thread: Thread | None) -> StepTask | Stop:
         """The next superstep's task, to be called; or why that isn't to be done here."""
         place = self._place
         if self._step > place.stop:
@@ -489,13 +339,9 @@ class FacadeExecution:
         call = self._executor.call_of(plan.tasks[0].name)
         return call is not None and call.coerce is not None
 
-    def _pauses(self, thread: _Thread) -> bool:
+    def _pauses(self, thread: Thread) -> bool:
         """Whether a thread is to let the event loop go on: it waits for one of its own making, or has waited for long."""
-        return (
-            thread.given_up
-            or bool(getattr(self._event_loop, "_ready", True))
-            or monotonic() - thread.began > MOMENT
-        )
+        return bool(getattr(self._event_loop, "_ready", True)) or thread.is_over()
 
     # --- the node
 
@@ -613,7 +459,7 @@ class FacadeExecution:
                 return TURN, None
         return None
 
-    def _writes_in(self, thread: _Thread, writer: Any) -> bool:
+    def _writes_in(self, thread: Thread, writer: Any) -> bool:
         """Whether a writer calls nothing in the event loop."""
         if type(writer) is tuple:
             for mapper, channel, _, skips, keys in writer:
@@ -628,11 +474,11 @@ class FacadeExecution:
             and (writer.select is None or self._reduces_in(thread))
         )
 
-    def _commits_in(self, thread: _Thread) -> bool:
+    def _commits_in(self, thread: Thread) -> bool:
         """Whether a commit calls nothing in the event loop."""
         return self._saver is None and self._streamed is None and self._reduces_in(thread)
 
-    def _reduces_in(self, thread: _Thread) -> bool:
+    def _reduces_in(self, thread: Thread) -> bool:
         """Whether no reducer is the event loop's to call."""
         if thread.reduces is None:
             thread.reduces = self._place.reduces_in_threads

@@ -22,7 +22,7 @@ class _Executed:
 
     def executor(self, program, calls, host):
         # Imported when the suite runs: pytest wants to import what LangGraph needs before anybody does.
-        from langgraph_engine.facade_execution import FacadeExecutor
+        from langgraph_engine.facade_executor import FacadeExecutor
 
         return FacadeExecutor(self.engine, self.channels[id(program)][1], calls, host, asks=True)
 
