@@ -92,14 +92,11 @@ def _executor_of(event_loop: Any) -> ThreadPoolExecutor | None:
         or getattr(event_loop, "_executor_shutdown_called", True)
     ):
         return None
-    if getattr(event_loop, "_default_executor", None) is None:
-        event_loop.run_in_executor(None, _nothing)  # which makes one
     executor = getattr(event_loop, "_default_executor", None)
+    if executor is None:
+        executor = ThreadPoolExecutor(thread_name_prefix="asyncio")  # as asyncio makes it
+        event_loop.set_default_executor(executor)
     return executor if type(executor) is ThreadPoolExecutor else None
-
-
-def _nothing() -> None:
-    """Something to be called in a thread."""
 
 
 class _Job:

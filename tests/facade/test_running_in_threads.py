@@ -438,7 +438,6 @@ def test_a_thread_goes_on_by_itself(engine: str | None, handed_over: list[Any]) 
     graph = _loop(_step)
 
     async def main() -> int:
-        await asyncio.to_thread(int)  # has the event loop make its threads
         handed_over.clear()
         assert await graph.ainvoke({"count": 0}) == {"count": 4, "seen": []}
         return len(handed_over)
@@ -455,7 +454,6 @@ def test_a_thread_waits_for_a_stream(engine: str | None, handed_over: list[Any])
     graph = _loop(_step)
 
     async def main() -> int:
-        await asyncio.to_thread(int)
         handed_over.clear()
         counts = [chunk["node"]["count"] async for chunk in graph.astream({"count": 0})]
         assert counts == [1, 2, 3, 4]
@@ -496,7 +494,6 @@ def test_an_event_loop_may_be_closed_at_once(
     graph = _loop(_step)
 
     async def main() -> int:
-        await asyncio.to_thread(int)
         return len([chunk async for chunk in graph.astream({"count": 0})])
 
     for _ in range(20):
@@ -795,7 +792,6 @@ def test_one_thread_calls_quick_functions(engine: str | None, handed_over: list[
 
     async def main() -> Any:
         counts = []
-        await asyncio.to_thread(int)
         for _ in range(20):
             handed_over.clear()
             assert await graph.ainvoke({"count": 0}) == {"count": 0, "seen": [*range(20)]}
