@@ -1,6 +1,7 @@
 """Coroutines that run together in a superstep: each node's is an asyncio task, with nothing wrapped around it.
 
     start     the node's function is called in a context of its own; what it returns becomes an asyncio task
+    start_in  a plain function is called by a thread, and has a future instead (``plain_functions``)
     finish    the task is done: the node's writers write, and the superstep makes of it what it makes of any task
 
 LangGraph has a task of the runner's wait for the node's own. Here what comes after the node is done by the

@@ -383,9 +383,8 @@ def _start_all(
         futures[future] = task
         future.add_done_callback(finished)
     if functions:
-        loop.event_loop.call_soon(
-            functions.start
-        )  # once the coroutines before them took their first steps
+        # Once the coroutines before them took their first steps.
+        loop.event_loop.call_soon(functions.start)
     return futures
 
 

@@ -107,9 +107,8 @@ class PlainFunctions:
     def start(self) -> None:
         """Hand all of them over to threads."""
         if len(self._waiting) > 1 and all(job.plan.is_quick for job in self._waiting):
-            with contextlib.suppress(
-                RuntimeError
-            ):  # there are no threads any more, as each of them will be told
+            # If there are no threads any more, each of them is told.
+            with contextlib.suppress(RuntimeError):
                 begin_in_thread(self._event_loop, self._call_all)
                 self._watch = self._event_loop.call_later(MOMENT, self._look)
                 return
@@ -167,7 +166,7 @@ class PlainFunctions:
             del job
             if outcomes[-1].error is not None or time.monotonic() - began > MOMENT:
                 self._tell(outcomes)
-                outcomes = []
+                outcomes = []  # as below
                 began = time.monotonic()
         if outcomes:
             self._tell(outcomes)
@@ -175,7 +174,10 @@ class PlainFunctions:
     def _call_one(self) -> None:
         job = self._take()
         if job is not None:
-            self._tell([_called(job, alone=False)])
+            outcome = _called(job, alone=False)
+            del job
+            self._tell([outcome])
+            del outcome  # what was raised refers to this frame
 
     def _take(self) -> _Job | None:
         with self._lock:
@@ -193,14 +195,16 @@ class PlainFunctions:
 
 def _called(job: _Job, *, alone: bool) -> _Outcome:
     """Call a function. What it does to its context ends here, as in LangGraph."""
-    error = value = None
+    plan, context, call, given = job
+    del job
     began = time.perf_counter()
     try:
-        value = job.context.copy().run(job.call)
-    except BaseException as raised:  # noqa: BLE001 - it is for whoever waits
-        error = raised
-    job.plan.took(time.perf_counter() - began, alone=alone)
-    return _Outcome(job.given, error, value)
+        return _Outcome(given, None, context.copy().run(call))
+    except BaseException as error:  # noqa: BLE001 - it is for whoever waits
+        return _Outcome(given, error, None)
+    finally:
+        plan.took(time.perf_counter() - began, alone=alone)
+        del given  # what was raised refers to this frame, and is to be what this future has
 
 
 def _give_error(given: Any, done: asyncio.Future[BaseException]) -> None:

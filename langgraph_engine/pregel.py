@@ -48,9 +48,8 @@ def invoke(self: upstream.AnyPregel, input: Any, config: Any = None, **kwargs: A
     if mode == "values" and version == "v1" and not _prints(self, kwargs):
         try:
             latest = final_state(self, engine, input, config, kwargs)
-        except (
-            StopIteration
-        ) as error:  # LangGraph's ``stream`` is a generator, which lets none through
+        except StopIteration as error:
+            # LangGraph's ``stream`` is a generator, which lets none through.
             raise RuntimeError("generator raised StopIteration") from error
         return _final(latest.value, latest.interrupts)
     return _collect(mode, version, list(chunks_of(self, engine, input, config, kwargs)))

@@ -651,27 +651,40 @@ def test_an_interrupted_run_goes_away_without_a_collection(durability: Any) -> N
     assert "SyncLoop" not in kept
 
 
-@pytest.mark.since_python_3_11("a node's coroutine has an asyncio task of the runner's")
-@pytest.mark.parametrize("watched", [False, True], ids=["invoke", "stream"])
-def test_coroutines_that_run_together_go_away_without_a_collection(watched: bool) -> None:
-    async def node(state: Seen) -> Seen:
-        await asyncio.sleep(0)
-        return {"seen": ["it"]}
+async def _awaited(state: Seen) -> Seen:
+    await asyncio.sleep(0)
+    return {"seen": ["it"]}
 
+
+def _plain(state: Seen) -> Seen:
+    return {"seen": ["it"]}
+
+
+@pytest.mark.since_python_3_11("a node's coroutine has an asyncio task of the runner's")
+@pytest.mark.parametrize("node", [_awaited, _plain])
+@pytest.mark.parametrize("width", [1, 3])
+@pytest.mark.parametrize("watched", [False, True], ids=["invoke", "stream"])
+def test_what_is_awaited_goes_away_without_a_collection(
+    watched: bool, width: int, node: Any
+) -> None:
     builder = StateGraph(Seen)
-    for number in range(3):
+    for number in range(width):
         builder.add_node(f"n{number}", node)
         builder.add_edge(START, f"n{number}")
+    builder.add_node("last", node)
+    builder.add_edge("n0", "last")
     graph = builder.compile()
 
     async def run() -> None:
         if watched:
-            assert len([chunk async for chunk in graph.astream({})]) == 3
+            assert len([chunk async for chunk in graph.astream({})]) == width + 1
         else:
-            assert await graph.ainvoke({}) == {"seen": ["it"] * 3}
+            assert await graph.ainvoke({}) == {"seen": ["it"] * (width + 1)}
+        await asyncio.sleep(0.02)  # a thread may wait for the run to come again
 
     async def run_twice() -> list[str]:
-        await run()
+        for _ in range(4):  # a plain function is known to be quick then
+            await run()
         gc.collect()
         gc.disable()
         try:
@@ -681,4 +694,4 @@ def test_coroutines_that_run_together_go_away_without_a_collection(watched: bool
             gc.enable()
 
     kept = asyncio.run(run_twice())
-    assert not {"AsyncLoop", "NodeCoroutine", "LiveTask"} & {*kept}
+    assert not {"AsyncLoop", "NodeCoroutine", "LiveTask", "PlainFunctions", "_Stay"} & {*kept}
