@@ -40,6 +40,21 @@ class State(TypedDict, total=False):
     seen: Annotated[list[Any], operator.add]
 
 
+@pytest.fixture(params=[None, *ENGINES], ids=lambda name: name or "stock")
+def either(request: pytest.FixtureRequest) -> str | None:
+    """Stock, or an engine that is installed."""
+    name: str | None = request.param
+    if name is not None:
+        langgraph_engine.install(name, unsupported="raise")
+    return name
+
+
+@pytest.fixture(params=ENGINES)
+def installed(request: pytest.FixtureRequest) -> None:
+    """An engine."""
+    langgraph_engine.install(request.param, unsupported="raise")
+
+
 def in_loop() -> bool:
     """Whether this is the event loop's thread: the tests run it in the main one."""
     return threading.current_thread() is threading.main_thread()
@@ -430,11 +445,8 @@ def handed_over(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     return calls
 
 
-@pytest.mark.parametrize("engine", [None, *ENGINES])
-def test_a_thread_goes_on_by_itself(engine: str | None, handed_over: list[Any]) -> None:
+def test_a_thread_goes_on_by_itself(either: str | None, handed_over: list[Any]) -> None:
     """As long as it takes no more than a moment, which a busy machine may make of it."""
-    if engine is not None:
-        langgraph_engine.install(engine, unsupported="raise")
     graph = _loop(_step)
 
     async def main() -> int:
@@ -444,13 +456,10 @@ def test_a_thread_goes_on_by_itself(engine: str | None, handed_over: list[Any]) 
 
     fewest = min(asyncio.run(main()) for _ in range(20))
     # Four supersteps, of a node and an edge.
-    assert fewest == (8 if engine is None else 1)
+    assert fewest == (8 if either is None else 1)
 
 
-@pytest.mark.parametrize("engine", [None, *ENGINES])
-def test_a_thread_waits_for_a_stream(engine: str | None, handed_over: list[Any]) -> None:
-    if engine is not None:
-        langgraph_engine.install(engine, unsupported="raise")
+def test_a_thread_waits_for_a_stream(either: str | None, handed_over: list[Any]) -> None:
     graph = _loop(_step)
 
     async def main() -> int:
@@ -460,13 +469,12 @@ def test_a_thread_waits_for_a_stream(engine: str | None, handed_over: list[Any])
         return len(handed_over)
 
     fewest = min(asyncio.run(main()) for _ in range(20))
-    assert fewest == (8 if engine is None else 1)
+    assert fewest == (8 if either is None else 1)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-def test_whoever_replaces_how_functions_are_handed_over_is_asked(engine: str) -> None:
+@pytest.mark.usefixtures("installed")
+def test_whoever_replaces_how_functions_are_handed_over_is_asked() -> None:
     """A stream needs a thread for each superstep, of a node and an edge, and a saver its own."""
-    langgraph_engine.install(engine, unsupported="raise")
     handed_over: list[Any] = []
 
     async def main() -> None:
@@ -485,12 +493,8 @@ def test_whoever_replaces_how_functions_are_handed_over_is_asked(engine: str) ->
     assert len(handed_over) >= 4
 
 
-@pytest.mark.parametrize("engine", [None, *ENGINES])
-def test_an_event_loop_may_be_closed_at_once(
-    engine: str | None, caplog: pytest.LogCaptureFixture
-) -> None:
-    if engine is not None:
-        langgraph_engine.install(engine, unsupported="raise")
+@pytest.mark.usefixtures("either")
+def test_an_event_loop_may_be_closed_at_once(caplog: pytest.LogCaptureFixture) -> None:
     graph = _loop(_step)
 
     async def main() -> int:
@@ -504,10 +508,9 @@ def test_an_event_loop_may_be_closed_at_once(
     assert caplog.text == ""
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-def test_a_function_in_its_place_is_seen(engine: str) -> None:
+@pytest.mark.usefixtures("installed")
+def test_a_function_in_its_place_is_seen() -> None:
     """Whoever replaces what LangGraph awaits has it awaited."""
-    langgraph_engine.install(engine, unsupported="raise")
     graph = _loop(_step)
     assert asyncio.run(graph.ainvoke({"count": 0}))["count"] == 4
 
@@ -541,10 +544,8 @@ class Held:
 
 
 @pytest.mark.parametrize("saved", [False, True])
-@pytest.mark.parametrize("engine", [None, *ENGINES])
-def test_a_cancelled_run_calls_no_more_nodes(engine: str | None, *, saved: bool) -> None:
-    if engine is not None:
-        langgraph_engine.install(engine, unsupported="raise")
+@pytest.mark.usefixtures("either")
+def test_a_cancelled_run_calls_no_more_nodes(*, saved: bool) -> None:
     held = Held()
     saver = InMemorySaver() if saved else None
     graph = _loop(held, checkpointer=saver)
@@ -567,10 +568,8 @@ def test_a_cancelled_run_calls_no_more_nodes(engine: str | None, *, saved: bool)
     assert held.counts == [0, 1, 2]
 
 
-@pytest.mark.parametrize("engine", [None, *ENGINES])
-def test_a_run_out_of_time_calls_no_more_nodes(engine: str | None) -> None:
-    if engine is not None:
-        langgraph_engine.install(engine, unsupported="raise")
+@pytest.mark.usefixtures("either")
+def test_a_run_out_of_time_calls_no_more_nodes() -> None:
     held = Held()
 
     async def main() -> None:
@@ -582,10 +581,8 @@ def test_a_run_out_of_time_calls_no_more_nodes(engine: str | None) -> None:
     assert held.counts == [0, 1, 2]
 
 
-@pytest.mark.parametrize("engine", [None, *ENGINES])
-def test_a_run_whose_turn_never_comes_is_cancelled(engine: str | None) -> None:
-    if engine is not None:
-        langgraph_engine.install(engine, unsupported="raise")
+@pytest.mark.usefixtures("either")
+def test_a_run_whose_turn_never_comes_is_cancelled() -> None:
     graph, counts = _loop(_step), []
 
     def node(state: State) -> State:
@@ -610,10 +607,8 @@ def test_a_run_whose_turn_never_comes_is_cancelled(engine: str | None) -> None:
     assert counts == []
 
 
-@pytest.mark.parametrize("engine", [None, *ENGINES])
-def test_a_stream_that_is_left_calls_no_more_nodes(engine: str | None) -> None:
-    if engine is not None:
-        langgraph_engine.install(engine, unsupported="raise")
+@pytest.mark.usefixtures("either")
+def test_a_stream_that_is_left_calls_no_more_nodes() -> None:
     counts: list[int] = []
 
     def node(state: State) -> State:
@@ -631,10 +626,8 @@ def test_a_stream_that_is_left_calls_no_more_nodes(engine: str | None) -> None:
     assert counts == [0]
 
 
-@pytest.mark.parametrize("engine", [None, *ENGINES])
-def test_without_threads_it_says_what_stock_says(engine: str | None) -> None:
-    if engine is not None:
-        langgraph_engine.install(engine, unsupported="raise")
+@pytest.mark.usefixtures("either")
+def test_without_threads_it_says_what_stock_says() -> None:
 
     async def main() -> None:
         await asyncio.get_running_loop().shutdown_default_executor()
@@ -784,10 +777,7 @@ def _in_some_order(chunks: Any) -> Any:
     return sorted(map(repr, chunks)) if isinstance(chunks, list) else chunks
 
 
-@pytest.mark.parametrize("engine", [None, *ENGINES])
-def test_one_thread_calls_quick_functions(engine: str | None, handed_over: list[Any]) -> None:
-    if engine is not None:
-        langgraph_engine.install(engine, unsupported="raise")
+def test_one_thread_calls_quick_functions(either: str | None, handed_over: list[Any]) -> None:
     graph = _wide(lambda number: {"seen": [number]}, 20)
 
     async def main() -> Any:
@@ -801,14 +791,12 @@ def test_one_thread_calls_quick_functions(engine: str | None, handed_over: list[
     counts = asyncio.run(main())
     # The edge has one as well.
     assert counts[0] == 21
-    assert min(counts) == (21 if engine is None else 2)
+    assert min(counts) == (21 if either is None else 2)
 
 
-@pytest.mark.parametrize("engine", [None, *ENGINES])
-def test_functions_may_wait_for_each_other(engine: str | None) -> None:
+@pytest.mark.usefixtures("either")
+def test_functions_may_wait_for_each_other() -> None:
     """Though they ended in a moment till now."""
-    if engine is not None:
-        langgraph_engine.install(engine, unsupported="raise")
     together = threading.Barrier(3)
 
     def node(number: int) -> State:
@@ -829,10 +817,8 @@ def test_functions_may_wait_for_each_other(engine: str | None) -> None:
     assert asyncio.run(main()) == [[0, 1, 2]] * 3
 
 
-@pytest.mark.parametrize("engine", [None, *ENGINES])
-def test_what_was_not_begun_is_not_called_once_a_run_is_cancelled(engine: str | None) -> None:
-    if engine is not None:
-        langgraph_engine.install(engine, unsupported="raise")
+@pytest.mark.usefixtures("either")
+def test_what_was_not_begun_is_not_called_once_a_run_is_cancelled() -> None:
     let_go = threading.Event()
     called: list[int] = []
 
@@ -869,10 +855,8 @@ def test_what_was_not_begun_is_not_called_once_a_run_is_cancelled(engine: str | 
     assert called == [0]
 
 
-@pytest.mark.parametrize("engine", [None, *ENGINES])
-def test_side_by_side_without_threads_it_says_what_stock_says(engine: str | None) -> None:
-    if engine is not None:
-        langgraph_engine.install(engine, unsupported="raise")
+@pytest.mark.usefixtures("either")
+def test_side_by_side_without_threads_it_says_what_stock_says() -> None:
     writes = [lambda _, n=n: {"seen": [n]} for n in range(3)]
     builder = StateGraph(State)
     for number, node in enumerate(writes):
@@ -894,11 +878,9 @@ def test_side_by_side_without_threads_it_says_what_stock_says(engine: str | None
 # --- runs side by side
 
 
-@pytest.mark.parametrize("engine", [None, *ENGINES])
-def test_slow_functions_take_turns(engine: str | None) -> None:
+@pytest.mark.usefixtures("either")
+def test_slow_functions_take_turns() -> None:
     """Where there are fewer threads than runs, each has its turn after every function."""
-    if engine is not None:
-        langgraph_engine.install(engine, unsupported="raise")
     order: list[str] = []
 
     def node(state: State) -> State:
@@ -917,9 +899,8 @@ def test_slow_functions_take_turns(engine: str | None) -> None:
     assert order == ["a", "b"] * 4
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-def test_many_runs_at_a_time(engine: str) -> None:
-    langgraph_engine.install(engine, unsupported="raise")
+@pytest.mark.usefixtures("installed")
+def test_many_runs_at_a_time() -> None:
     saver = InMemorySaver()
     plain, saving = _loop(_step), _loop(_step, checkpointer=saver)
 
@@ -938,9 +919,8 @@ def test_many_runs_at_a_time(engine: str) -> None:
     assert len(saver.storage) == len(range(0, 200, 3))
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-def test_the_event_loop_goes_on_meanwhile(engine: str) -> None:
-    langgraph_engine.install(engine, unsupported="raise")
+@pytest.mark.usefixtures("installed")
+def test_the_event_loop_goes_on_meanwhile() -> None:
     ticks = 0
 
     def node(state: State) -> State:
