@@ -233,6 +233,7 @@ impl Execution {
                 }
                 UnderWay::Flight(flight) => {
                     visit.call(&flight.task)?;
+                    flight.stage.traverse(&visit)?;
                     (&flight.value, &flight.function)
                 }
             };

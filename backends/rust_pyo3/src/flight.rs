@@ -8,7 +8,9 @@ use crate::executor::{Recipe, Writer};
 use crate::step_task::StepTask;
 use crate::thread::Thread;
 use crate::types;
+use pyo3::PyTraverseError;
 use pyo3::exceptions::{PyRuntimeError, PyStopIteration};
+use pyo3::gc::PyVisit;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyInt, PyList, PyString};
@@ -60,6 +62,24 @@ pub(crate) enum Stage {
     Held(Box<Stage>, Value),
     /// The node and its writers ran.
     Done,
+}
+
+impl Stage {
+    /// Visits what it holds.
+    pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        match self {
+            Stage::Called(held) | Stage::Ask(_, held) | Stage::Answer(_, held) => visit.call(held),
+            Stage::Held(then, value) => {
+                visit.call(value)?;
+                then.traverse(visit)
+            }
+            Stage::Call
+            | Stage::Recursed
+            | Stage::Write(_)
+            | Stage::FinalAnswer(_)
+            | Stage::Done => Ok(()),
+        }
+    }
 }
 
 /// Whether to go on, or to wait for the facade.
