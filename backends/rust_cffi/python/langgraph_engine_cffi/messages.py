@@ -31,6 +31,8 @@ _LARGEST = 2**63
 _TAKES_MORE = True
 _MANY = 16
 """So many writes of a task are looked at together."""
+_TOPICS = frozenset({"items", "packets"})
+"""How channels are written that take any number of items."""
 _NAME, _VALUE = itemgetter(0), itemgetter(1)
 """Of a write."""
 
@@ -159,6 +161,8 @@ def _writes(
         if None not in numbers:
             handles = values.lend_all([*map(_VALUE, writes)], lent)
             return [*zip(numbers, handles, strict=True)]
+        if len({*map(_NAME, writes)}) * _MANY <= len(writes):
+            writes = _items_together(program, writes)
     held, following = values.held, values.following
     said: list[Any] = []
     rest = iter(writes)
@@ -209,6 +213,26 @@ def _mixed(
     return said
 
 
+def _items_together(program: CffiProgram, writes: Sequence[Write]) -> list[Write]:
+    """Writes whose items for a topic are one list, which comes last; a list counts as its items anyway."""
+    topics = {
+        name: list[Any]()
+        for name in {*map(_NAME, writes)}
+        if (channel := program.channels.get(name)) is not None and channel.written in _TOPICS
+    }
+    others = []
+    for write in writes:
+        name, value = write
+        items = topics.get(name)
+        if items is None:
+            others.append(write)
+        elif isinstance(value, list):
+            items += value
+        else:
+            items.append(value)
+    return [*others, *topics.items()]
+
+
 def _items(
     program: CffiProgram, values: Values, lent: list[int], form: str, items: Sequence[Any]
 ) -> list[Any]:
@@ -216,8 +240,7 @@ def _items(
     handles = values.lend_all(items, lent)
     if form == "items":
         return handles
-    nodes = map(program.packet_node, items)
-    return [*zip(handles, nodes, strict=True)]
+    return [*zip(handles, program.packet_nodes(items), strict=True)]
 
 
 class Outgoing:

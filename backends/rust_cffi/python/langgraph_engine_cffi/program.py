@@ -6,6 +6,7 @@ import weakref
 from array import array
 from ctypes import c_char_p, c_size_t, c_uint64, c_void_p
 from itertools import accumulate, chain
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from langgraph_engine.errors import ProtocolError
@@ -41,6 +42,7 @@ _restore = quick(
 )
 _FOLDED = frozenset({int, float, str, list, tuple})
 """What a reducer is given as it is; other values may be an `Overwrite`, or say that they are one."""
+_NODE = attrgetter("node")
 _FEW = 4
 """Of so many channels at most the last commit tells what they hold: each superstep's message names them."""
 _NAMES_KEPT = 64
@@ -275,12 +277,37 @@ class CffiProgram:
             case _:
                 return "flag", bool(getattr(subject, name)())
 
+    def folds(self, said: Sequence[Any], values: Values) -> list[Any] | None:
+        """What reducers make of what is asked; None if anything else is asked as well, and nobody was."""
+        if {one[0] for one in said} != {"fold"}:
+            return None
+        of, asked, answers = values.of, self._asked, []
+        for one in said:
+            _, number, subject, given = one
+            aggregate = asked[number].aggregate
+            # As `answer` does, which would be three calls more.
+            if len(given) == 1 and subject is not None and aggregate is not None:
+                value = of(given[0])
+                if type(value) in _FOLDED:
+                    answers.append(aggregate.operator(of(subject), value))
+                    continue
+            answers.append(self.answer(self.question(one, values))[1])
+        return answers
+
     def folded_with(self, number: int, subject: Any, values: list[Any]) -> Any:
         """What a reducer makes of a channel's value and what is written to it."""
         return self.answer(made(Question, ("fold", number, subject, values)))[1]
 
     def _optional(self, value: Any) -> Answer:
         return ("nothing", None) if value is self.missing else ("value", value)
+
+    def packet_nodes(self, values: Sequence[Any]) -> Sequence[str | None]:
+        """``packet_node`` of each of some values."""
+        if {*map(type, values)} == {self._send_type}:
+            nodes = [*map(_NODE, values)]
+            if {*map(type, nodes)} == {str}:
+                return nodes
+        return [*map(self.packet_node, values)]
 
     def packet_node(self, value: Any) -> str | None:
         """The node a packet names; None for what is no packet."""

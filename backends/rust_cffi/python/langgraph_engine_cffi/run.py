@@ -299,15 +299,20 @@ class CffiRun:
 
     def _go_on(self, said: Sequence[Any]) -> tuple[bool, Any]:
         """Answer a commit's questions. If the user's code raises, the commit is given up."""
-        questions = self._program.questions(said, self._values)
+        program, values = self._program, self._values
         try:
-            answers = [*map(self._program.answer, questions)]
+            folds = program.folds(said, values)
+            if folds is None:
+                answers = [*map(program.answer, program.questions(said, values))]
         except BaseException:
             self._ask(_abort)
-            self._values.forget(self._ask(_released))
+            values.forget(self._ask(_released))
             raise
-        outgoing = Outgoing(self._program, self._values)
-        message = outgoing.pack(Outgoing.answers, answers)
+        outgoing = Outgoing(program, values)
+        if folds is None:
+            message = outgoing.pack(Outgoing.answers, answers)
+        else:
+            message = pack(values.lend_all(folds, outgoing.lent))
         return self._send(_answer, message, outgoing.lent)
 
     def _ask(self, function: Callable[..., int]) -> Any:
