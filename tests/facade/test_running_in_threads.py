@@ -349,7 +349,6 @@ APPS: dict[str, Callable[[Log], Any]] = {
         _coroutines_between,
         _callbacks_come_first,
         _commands_and_packets,
-        _tasks_side_by_side,
         _a_runnable_in_its_place,
         _subgraphs,
         _bad_writes,
@@ -749,6 +748,7 @@ WIDE: dict[str, Callable[[Log], Any]] = {
         _one_returns_a_runnable,
         _what_is_injected_is_each_tasks,
         _coroutines_among_them,
+        _tasks_side_by_side,
         _some_interrupt,
     )
 }
