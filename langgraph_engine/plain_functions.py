@@ -1,7 +1,8 @@
 """Plain functions that an event loop has threads call: those of one superstep's tasks, together.
 
 LangGraph hands each to a thread of its own. So does this, but where all of them ended in a moment the last times, one
-thread calls them one after the other. If it is stuck with one after all, the others get threads of their own.
+thread calls them one after the other. If it is stuck with one after all, the others get threads of their own, and what
+had ended is taken.
 
     add     a task's function, and the future of what it returns
     start   hand them over
@@ -84,6 +85,8 @@ class PlainFunctions:
     def __init__(self, event_loop: Any) -> None:
         self._event_loop = event_loop
         self._waiting: deque[_Job] = deque()
+        self._ended: deque[_Outcome] = deque()
+        self._tells_each = self._is_over = False
         self._lock = threading.Lock()
         self._begun = self._looked_at = 0
         self._watch: Any = None
@@ -127,21 +130,26 @@ class PlainFunctions:
                 job.given.set_exception(error)
 
     def _look(self) -> None:
-        """Look whether the one thread gets on; if it doesn't, others take the rest."""
+        """Take what has ended, and look whether the one thread gets on; if it doesn't, others take the rest."""
         self._watch = None
-        if self._looked_at == self._begun:
-            self._call_each()
-        elif self._waiting:
+        if self._waiting and self._looked_at != self._begun:
             self._looked_at = self._begun
             self._watch = self._event_loop.call_later(MOMENT, self._look)
+        else:
+            self._tells_each = (
+                True  # before what has ended is taken: it looks once it added to that
+            )
+            self._call_each()
+        self._give()
 
-    def _give(self, outcomes: list[_Outcome]) -> None:
-        """Functions have ended."""
-        if self._watch is not None and not self._waiting:
+    def _give(self) -> None:
+        """Take what has ended."""
+        if self._watch is not None and self._is_over:
             self._watch.cancel()
             self._watch = None
         exits = None
-        for given, error, value in outcomes:
+        while self._ended:
+            given, error, value = self._ended.popleft()
             if isinstance(error, (KeyboardInterrupt, SystemExit)):
                 exits = error
             if given.done():
@@ -159,25 +167,20 @@ class PlainFunctions:
     # -- in threads -----------------------------------------------------------------------------
 
     def _call_all(self) -> None:
-        outcomes: list[_Outcome] = []
-        began = time.monotonic()
         while (job := self._take()) is not None:
-            outcomes.append(_called(job, alone=True))
+            fails = self._call(job, alone=True)
             del job
-            if outcomes[-1].error is not None or time.monotonic() - began > MOMENT:
-                self._tell(outcomes)
-                outcomes = []  # as below
-                began = time.monotonic()
-        if outcomes:
-            self._tell(outcomes)
+            if fails or self._tells_each:
+                self._tell()
+        self._is_over = True
+        self._tell()
 
     def _call_one(self) -> None:
         job = self._take()
         if job is not None:
-            outcome = _called(job, alone=False)
+            self._call(job, alone=False)
             del job
-            self._tell([outcome])
-            del outcome  # what was raised refers to this frame
+            self._tell()
 
     def _take(self) -> _Job | None:
         with self._lock:
@@ -188,23 +191,24 @@ class PlainFunctions:
                     return job
             return None
 
-    def _tell(self, outcomes: list[_Outcome]) -> None:
-        if not self._event_loop.is_closed():  # else nobody waits
-            self._event_loop.call_soon_threadsafe(self._give, outcomes)
-
-
-def _called(job: _Job, *, alone: bool) -> _Outcome:
-    """Call a function. What it does to its context ends here, as in LangGraph."""
-    plan, context, call, given = job
-    del job
-    began = time.perf_counter()
-    try:
-        return _Outcome(given, None, context.copy().run(call))
-    except BaseException as error:  # noqa: BLE001 - it is for whoever waits
-        return _Outcome(given, error, None)
-    finally:
+    def _call(self, job: _Job, *, alone: bool) -> bool:
+        """Call a function; whether it raises. What it does to its context ends here, as in LangGraph."""
+        plan, context, call, given = job
+        del job
+        began = time.perf_counter()
+        try:
+            ended = _Outcome(given, None, context.copy().run(call))
+        except BaseException as error:  # noqa: BLE001 - it is for whoever waits
+            ended = _Outcome(given, error, None)
         plan.took(time.perf_counter() - began, alone=alone)
-        del given  # what was raised refers to this frame, and is to be what this future has
+        fails = ended.error is not None
+        self._ended.append(ended)
+        del given, ended  # what was raised refers to this frame
+        return fails
+
+    def _tell(self) -> None:
+        if not self._event_loop.is_closed():  # else nobody waits
+            self._event_loop.call_soon_threadsafe(self._give)
 
 
 def _give_error(given: Any, done: asyncio.Future[BaseException]) -> None:

@@ -818,6 +818,35 @@ def test_functions_may_wait_for_each_other() -> None:
 
 
 @pytest.mark.usefixtures("either")
+def test_a_function_may_wait_for_what_becomes_of_another() -> None:
+    """Its chunk is there before the other one has ended, though both ended in a moment till now."""
+    taken = threading.Event()
+
+    def node(number: int) -> State:
+        if waits and number == 2:
+            assert taken.wait(20)
+        return {"seen": [number]}
+
+    graph = _wide(node, 3)
+
+    async def main() -> Any:
+        nonlocal waits
+        for _ in range(QUICK):
+            await graph.ainvoke({"count": 0})
+        waits = True
+        seen = []
+        async for chunk in graph.astream({"count": 0}):
+            seen += chunk["node"]["seen"]
+            if len(seen) == 2:
+                taken.set()
+        return seen
+
+    waits = False
+    assert sorted(asyncio.run(main())[:2]) == [0, 1]
+    assert taken.is_set()
+
+
+@pytest.mark.usefixtures("either")
 def test_what_was_not_begun_is_not_called_once_a_run_is_cancelled() -> None:
     let_go = threading.Event()
     called: list[int] = []
