@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
     from contextvars import Context
 
-    from langgraph_engine.execute import BranchCall, Place, Streamed
+    from langgraph_engine.execute import BranchCall, Place, Streamed, WriteStep
     from langgraph_engine.facade_executor import FacadeExecutor
     from langgraph_engine.protocol import Plan, Write
 
@@ -439,11 +439,10 @@ class FacadeExecution:
         passthrough, skip_write = executor.passthrough, executor.skip_write
         while number < len(writers):
             writer = writers[number]
-            if task.thread is not None and not self._writes_in(task.thread, writer):
-                task.writer, task.then = number, (_nothing, ())
-                return TURN, None
             number += 1
             if type(writer) is tuple:
+                if task.thread is not None and not _calls_nobody(writer):
+                    return self._left_to_the_loop(task, number - 1)
                 task.writes += written(writer, task.value, passthrough, skip_write)
                 continue
             task.writer = number
@@ -459,20 +458,10 @@ class FacadeExecution:
                 return TURN, None
         return None
 
-    def _writes_in(self, thread: Thread, writer: Any) -> bool:
-        """Whether a writer calls nothing in the event loop."""
-        if type(writer) is tuple:
-            for mapper, channel, _, skips, keys in writer:
-                if mapper is not None and (channel is not None or not (skips or keys is not None)):
-                    return False
-            return True
-        found = self._function(writer.path)
-        return (
-            found is not None
-            and self._in_thread(found[0]) is not None
-            and writer.mapper is None
-            and (writer.select is None or self._reduces_in(thread))
-        )
+    def _left_to_the_loop(self, task: StepTask, writer: int) -> Waits:
+        """A thread has come to a writer that is the event loop's."""
+        task.writer, task.then = writer, (_nothing, ())
+        return TURN, None
 
     def _commits_in(self, thread: Thread) -> bool:
         """Whether a commit calls nothing in the event loop."""
@@ -486,9 +475,16 @@ class FacadeExecution:
 
     def _ask(self, task: StepTask, branch: BranchCall) -> Waits | None:
         """Ask a conditional edge where to go."""
+        found, thread = self._function(branch.path), task.thread
+        threaded = None if found is None or not found[1] else self._in_thread(found[0])
+        if thread is not None and (
+            threaded is None
+            or branch.mapper is not None
+            or not (branch.select is None or self._reduces_in(thread))
+        ):
+            return self._left_to_the_loop(task, task.writer - 1)
         asked = self._question(task, branch)
         then: tuple[Callable[..., Waits | None], Any] = self._answered, (branch, asked)
-        found = self._function(branch.path)
         if found is None:
             config = task.full_config()
             if self._event_loop is not None:
@@ -496,8 +492,8 @@ class FacadeExecution:
                 return AWAIT, (branch.path.ainvoke(asked, config), None, None)
             return self._answered(task, branch, asked, branch.path.invoke(asked, config))
         function, awaited = found
-        if awaited and (threaded := self._in_thread(function)) is not None:
-            if task.thread is None:
+        if threaded is not None:
+            if thread is None:
                 task.then = self._ask_in_thread, (branch, asked, threaded)
                 return THREAD, None
             return self._ask_in_thread(task, branch, asked, threaded)
@@ -589,6 +585,14 @@ class FacadeExecution:
         """The id of the checkpoint after the superstep."""
         executor = self._executor
         return executor.unsaved_id() if self._saver is None else executor.host.saved_id(self._step)
+
+
+def _calls_nobody(steps: Iterable[WriteStep]) -> bool:
+    """Whether a channel writer calls mappers of LangGraph's own at most."""
+    for mapper, channel, _, skips, keys in steps:
+        if mapper is not None and (channel is not None or not (skips or keys is not None)):
+            return False
+    return True
 
 
 def _follow(task: StepTask, branch: BranchCall, answer: Any) -> None:

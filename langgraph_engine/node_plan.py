@@ -11,7 +11,6 @@ A ``NodePlan`` holds those calls. A node that can't be called so (``direct`` is 
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping, Sequence
 from contextvars import Context, copy_context
 from functools import partial
@@ -434,7 +433,7 @@ def _branch_writer(
 ) -> _Branch | None:
     if reader is None:
         return _Branch(branch, writer, None, None, {})
-    if not isinstance(reader, functools.partial) or reader.func is not upstream.ChannelRead.do_read:
+    if not isinstance(reader, partial) or reader.func is not upstream.ChannelRead.do_read:
         return None
     if reader.args or not reader.keywords["fresh"]:
         return None

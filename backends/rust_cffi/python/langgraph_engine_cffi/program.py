@@ -254,15 +254,7 @@ class CffiProgram:
         spec = self._asked[number]
         match name:
             case "fold":
-                if (
-                    len(values) == 1
-                    and type(values[0]) in _FOLDED
-                    and subject is not self.missing
-                    and spec.aggregate is not None
-                ):
-                    # What `fold` comes to, for a value that asks for nothing else.
-                    return "value", spec.aggregate.operator(subject, values[0])
-                return "value", spec.fold(subject, values)  # type: ignore[misc]  # its kind has one
+                return "value", self.folded_with(number, subject, values)
             case "initial":
                 assert spec.initial is not None
                 return self._optional(spec.initial())
@@ -277,26 +269,31 @@ class CffiProgram:
             case _:
                 return "flag", bool(getattr(subject, name)())
 
-    def folds(self, said: Sequence[Any], values: Values) -> list[Any] | None:
-        """What reducers make of what is asked; None if anything else is asked as well, and nobody was."""
+    def answers(self, said: Sequence[Any], values: Values) -> list[Answer]:
+        """Answer several questions; reducers' are most of them, and take fewer calls."""
         if {one[0] for one in said} != {"fold"}:
-            return None
-        of, asked, answers = values.of, self._asked, []
-        for one in said:
-            _, number, subject, given = one
-            aggregate = asked[number].aggregate
-            # As `answer` does, which would be three calls more.
-            if len(given) == 1 and subject is not None and aggregate is not None:
-                value = of(given[0])
-                if type(value) in _FOLDED:
-                    answers.append(aggregate.operator(of(subject), value))
-                    continue
-            answers.append(self.answer(self.question(one, values))[1])
-        return answers
+            return [*map(self.answer, self.questions(said, values))]
+        of, folded_with, missing = values.of, self.folded_with, self.missing
+        return [
+            (
+                "value",
+                folded_with(number, missing if subject is None else of(subject), [*map(of, given)]),
+            )
+            for _, number, subject, given in said
+        ]
 
     def folded_with(self, number: int, subject: Any, values: list[Any]) -> Any:
         """What a reducer makes of a channel's value and what is written to it."""
-        return self.answer(made(Question, ("fold", number, subject, values)))[1]
+        spec = self._asked[number]
+        if (
+            len(values) == 1
+            and type(values[0]) in _FOLDED
+            and subject is not self.missing
+            and spec.aggregate is not None
+        ):
+            # What `fold` comes to, for a value that asks for nothing else.
+            return spec.aggregate.operator(subject, values[0])
+        return spec.fold(subject, values)  # type: ignore[misc]  # its kind has one
 
     def _optional(self, value: Any) -> Answer:
         return ("nothing", None) if value is self.missing else ("value", value)

@@ -301,18 +301,13 @@ class CffiRun:
         """Answer a commit's questions. If the user's code raises, the commit is given up."""
         program, values = self._program, self._values
         try:
-            folds = program.folds(said, values)
-            if folds is None:
-                answers = [*map(program.answer, program.questions(said, values))]
+            answers = program.answers(said, values)
         except BaseException:
             self._ask(_abort)
             values.forget(self._ask(_released))
             raise
         outgoing = Outgoing(program, values)
-        if folds is None:
-            message = outgoing.pack(Outgoing.answers, answers)
-        else:
-            message = pack(values.lend_all(folds, outgoing.lent))
+        message = outgoing.pack(Outgoing.answers, answers)
         return self._send(_answer, message, outgoing.lent)
 
     def _ask(self, function: Callable[..., int]) -> Any:
