@@ -249,7 +249,7 @@ class CffiProgram:
         return [self.question(one, values) for one in said]
 
     def answer(self, question: Question) -> Answer:
-        """Answer a question: the only place that calls a reducer or a custom channel."""
+        """Answer a question: the only place that calls a custom channel, as ``folded_with`` is for a reducer."""
         name, number, subject, values = question
         spec = self._asked[number]
         match name:
