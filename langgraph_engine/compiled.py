@@ -10,7 +10,7 @@ were changed since.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from operator import is_
@@ -35,9 +35,10 @@ from langgraph.types import Overwrite, Send
 
 from langgraph_engine import upstream
 from langgraph_engine.delta import delta_fold
-from langgraph_engine.execute import Executor
+from langgraph_engine.execute import Executor, Meeting
 from langgraph_engine.execution import make_executor
 from langgraph_engine.forks import free_in_forks
+from langgraph_engine.meeting import LockMeeting
 from langgraph_engine.message_reducer import aggregate_of
 from langgraph_engine.node_plans import NodePlans
 from langgraph_engine.protocol import ChannelSpec, Engine, GraphSpec, NodeSpec, Program
@@ -83,6 +84,7 @@ class CompiledGraph:
         untracked: Names of the channels that are never saved.
         executor: Runs simple supersteps; None for a graph with delta channels.
         plans_ahead: Whether the engine has the capability ``commit_and_plan``, and it is of use.
+        meeting: Makes a place where the event loop and a thread meet.
     """
 
     program: Program
@@ -98,6 +100,7 @@ class CompiledGraph:
     untracked: frozenset[str]
     executor: Executor | None
     plans_ahead: bool
+    meeting: Callable[[], Meeting]
 
     def reduces_in_threads(self) -> bool:
         """Whether combining what was written calls no code of the user's, which LangGraph calls in the event loop."""
@@ -229,7 +232,12 @@ def _compile(graph: upstream.AnyPregel, engine: Engine) -> CompiledGraph:
         if deltas
         else make_executor(engine, program, channels, plans, asks=bool(folding or custom)),
         plans_ahead=not deltas and "commit_and_plan" in engine.capabilities,
+        meeting=_meetings(engine),
     )
+
+
+def _meetings(engine: Any) -> Callable[[], Meeting]:
+    return engine.meeting if "meeting" in engine.capabilities else LockMeeting
 
 
 _KEPT = "__langgraph_engine_compiled__"

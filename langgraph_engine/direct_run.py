@@ -13,21 +13,26 @@ import asyncio
 import concurrent.futures
 import sys
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from langgraph.errors import GraphBubbleUp, GraphInterrupt, NodeCancelledError, ParentCommand
 from langgraph.types import Command
 
 from langgraph_engine import upstream
 from langgraph_engine.coroutines import NodeCoroutine
+from langgraph_engine.hand_over import hand_over_of
 from langgraph_engine.live_task import LiveTask
 from langgraph_engine.loop import Loop
 from langgraph_engine.loop_sync import SyncLoop
 from langgraph_engine.plain_functions import PlainFunctions
 from langgraph_engine.shared_run import SharedRun, may_share
 from langgraph_engine.turns import turn_is_due
+
+if TYPE_CHECKING:
+    from langgraph_engine.loop_async import AsyncLoop
 
 __all__ = [
     "arun_alone",
@@ -222,7 +227,7 @@ def _await_calls(futures: Any, failure: Exception | None) -> Iterator[None]:
     upstream.raise_first_failure(futures.done.union(futures))
 
 
-async def arun_quietly(loop: Loop) -> None:
+async def arun_quietly(loop: AsyncLoop) -> None:
     """``run_quietly`` for the event loop."""
     if len(loop.live) > 1:
         await _arun_together(loop)
@@ -233,7 +238,7 @@ async def arun_quietly(loop: Loop) -> None:
 
 
 async def arun_alone(
-    loop: Loop, task: LiveTask, call: Callable[[LiveTask], Awaitable[None]]
+    loop: AsyncLoop, task: LiveTask, call: Callable[[LiveTask], Awaitable[None]]
 ) -> None:
     """``run_alone`` for the event loop."""
     failure = None
@@ -253,7 +258,7 @@ async def arun_alone(
             pass
 
 
-async def _turn(loop: Loop) -> None:
+async def _turn(loop: AsyncLoop) -> None:
     """Let the event loop have a turn before a task is settled, if one is due.
 
     A functional call made in a coroutine is only taken in then. Between settling and committing there is no turn: a
@@ -263,7 +268,7 @@ async def _turn(loop: Loop) -> None:
         await asyncio.sleep(0)
 
 
-def arun_live(loop: Loop) -> AsyncIterator[None]:
+def arun_live(loop: AsyncLoop) -> AsyncIterator[None]:
     """``run_live`` for the event loop."""
     tasks = tuple(loop.live.values())
     if len(tasks) > 1:
@@ -272,7 +277,7 @@ def arun_live(loop: Loop) -> AsyncIterator[None]:
 
 
 async def arun_watched(
-    loop: Loop, task: LiveTask, call: Callable[[LiveTask], Awaitable[None]] | None = None
+    loop: AsyncLoop, task: LiveTask, call: Callable[[LiveTask], Awaitable[None]] | None = None
 ) -> AsyncIterator[None]:
     """``run_watched`` for the event loop."""
     yield
@@ -297,26 +302,57 @@ async def arun_watched(
             yield
 
 
-async def _arun_several(loop: Loop, tasks: tuple[LiveTask, ...]) -> AsyncIterator[None]:
+async def _arun_several(loop: AsyncLoop, tasks: tuple[LiveTask, ...]) -> AsyncIterator[None]:
     yield
-    done: asyncio.Queue[Any] = asyncio.Queue()
-    loop.call_done = done.put_nowait
-    futures = _start_all(loop, tasks, done.put_nowait)
+    over = _Over(loop.event_loop)
+    loop.call_done = over.add
+    futures = _start_all(loop, tasks, over.add)
     running = len(tasks)
+    all_well = True
     while running or loop.calls:
-        future = await done.get()
+        future = await over.next()
         if future in futures:
             running -= 1
         elif loop.calls is not None:
             loop.calls.pop(future, None)
-        if upstream.should_stop_others({future}):
-            break
+        if _fails(future):
+            all_well = False
+            if upstream.should_stop_others({future}):
+                break
         yield
     yield
+    if all_well and loop.calls is None:
+        return
     upstream.raise_first_failure(_outcomes(loop, futures), timeout_exc_cls=asyncio.TimeoutError)
 
 
-async def _arun_together(loop: Loop) -> None:
+class _Over:
+    """The futures that are over, one after the other, for one who waits for them."""
+
+    def __init__(self, event_loop: Any) -> None:
+        self._event_loop = event_loop
+        self._futures: deque[Any] = deque()
+        self._waiting: asyncio.Future[None] | None = None
+
+    def add(self, future: Any) -> None:
+        """This one is over."""
+        self._futures.append(future)
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
+
+    async def next(self) -> Any:
+        """The next one, as soon as there is one."""
+        while not self._futures:
+            self._waiting = self._event_loop.create_future()
+            await self._waiting
+        return self._futures.popleft()
+
+
+def _fails(future: Any) -> bool:
+    return future.cancelled() or future.exception() is not None
+
+
+async def _arun_together(loop: AsyncLoop) -> None:
     """``_arun_several`` when there is no output to give back control for: wakes up once."""
     running = len(loop.live)
     over = loop.event_loop.create_future()
@@ -326,7 +362,7 @@ async def _arun_together(loop: Loop) -> None:
         nonlocal all_well
         if over.done():
             return
-        fails = future.cancelled() or future.exception() is not None
+        fails = _fails(future)
         all_well = all_well and not fails
         if not (running or loop.calls) or (fails and upstream.should_stop_others({future})):
             over.set_result(None)
@@ -350,7 +386,7 @@ async def _arun_together(loop: Loop) -> None:
 
 
 def _start_all(
-    loop: Loop, tasks: tuple[LiveTask, ...], done: Callable[[Any], None]
+    loop: AsyncLoop, tasks: tuple[LiveTask, ...], done: Callable[[Any], None]
 ) -> dict[Any, LiveTask]:
     """Start each task as an asyncio task; ``done`` is told when it was settled."""
     futures: dict[Any, LiveTask] = {}
@@ -370,7 +406,7 @@ def _start_all(
         ended(future, asyncio.CancelledError() if future.cancelled() else future.exception())
 
     one_by_one = loop.config.get("max_concurrency")
-    functions = PlainFunctions(loop.event_loop)
+    functions = PlainFunctions(loop.event_loop, hand_over_of(loop))
     for task in tasks:
         if not one_by_one and NodeCoroutine.may_run(task):
             node = NodeCoroutine(task, _judge, ended)

@@ -93,6 +93,9 @@ async def _ran_to_the_end(run: UnwatchedRun, latest: Latest) -> bool:
     except BaseException as error:  # noqa: BLE001 - it is raised again inside the loop
         run.failed.append(error)
         return False
+    finally:
+        if run.hand_over is not None:
+            run.hand_over.close()
 
 
 async def _open(call: Invocation, loop: AsyncLoop, latest: Latest) -> None:

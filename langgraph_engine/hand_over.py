@@ -1,31 +1,57 @@
 """Handing a run over to a thread of the event loop's executor, and taking it back, again and again.
 
 A thread that gives a run back waits a moment for it to come again, as it does where it is streamed or saved: the
-executor's queue, its future and asyncio's future of that take longer than what is done in the thread.
+executor's queue, its future and asyncio's future of that take longer than what is done in the thread. Where that took but
+a moment the last time, the event loop waits for it as well, for no longer than it would for a callback of that length.
 
-    HandOver.call    the event loop hands a function over, and awaits what it gives
+    HandOver.begin   the event loop hands a job over, and is told when it is done, if it doesn't wait for that
         _Stay        ... to the thread that waits for this run, or to any other of the executor's
+            Meeting  where the two tell each other (``execute``)
 """
 
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextvars import Context, copy_context
-from functools import partial
-from queue import Empty, SimpleQueue
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from langgraph_engine.execute import MOMENT
 
-__all__ = ["HandOver", "begin_in_thread"]
+if TYPE_CHECKING:
+    from langgraph_engine.compiled import CompiledGraph
+    from langgraph_engine.execute import Meeting
 
-_WAITS = 0.001
+__all__ = ["HandOver", "Job", "begin_in_thread", "hand_over_of"]
+
+_COMES_AGAIN_WITHIN: Final = 0.001
 """Seconds a thread waits for a run to come again."""
+_SHORT: Final = 0.0005
+"""Seconds within which a job was done that the event loop may wait for the next time."""
+_LOOP_WAITS: Final = 0.001
+"""... and for how many."""
 _run_in_executor = asyncio.BaseEventLoop.run_in_executor
+
+
+class HandedOver(Protocol):
+    """A run."""
+
+    event_loop: Any
+    graph: CompiledGraph
+    hand_over: HandOver | None
+
+
+class Job(Protocol):
+    """What a thread is to do."""
+
+    def run(self) -> bool:
+        """In the thread: do it, and raise nothing; whether another one is likely to follow."""
+        ...
+
+    def give(self) -> None:
+        """In the event loop, if it didn't wait: it is done."""
+        ...
 
 
 class HandOver:
@@ -33,41 +59,52 @@ class HandOver:
 
     Args:
         event_loop: The event loop.
+        meeting: Makes a place for it and a thread to meet.
     """
 
-    __slots__ = ("_event_loop", "_stay")
+    __slots__ = ("_event_loop", "_meeting", "_stay")
 
-    def __init__(self, event_loop: Any) -> None:
-        self._event_loop = event_loop
+    def __init__(self, event_loop: Any, meeting: Callable[[], Meeting]) -> None:
+        self._event_loop, self._meeting = event_loop, meeting
         self._stay: _Stay | None = None
 
-    async def call(self, function: Callable[[], Any], comes_again: Callable[[Any], bool]) -> Any:
-        """Call a function in a thread, in a copy of the context; what it gives.
+    def begin(self, job: Job) -> bool | None:
+        """Have a thread do a job; whether it is done already.
 
-        Args:
-            function: The function, which may not raise.
-            comes_again: Whether another call is likely to follow, by what the function gave. Called in the thread.
+        None if the threads aren't asyncio's own, and whoever has them is to be asked: ``run_in_executor``.
 
         Raises:
-            CancelledError: The caller was cancelled. A function that was begun goes on.
             RuntimeError: The event loop has no threads any more.
         """
+        if self._stay is not None:
+            is_done = self._stay.ask(job)
+            if is_done is not None:
+                return is_done
         executor = _executor_of(self._event_loop)
         if executor is None:
-            return await self._event_loop.run_in_executor(None, copy_context().run, function)
-        job = _Job(copy_context(), function, self._event_loop.create_future())
-        stay = self._stay
-        if stay is None or not stay.takes(job):
-            stay = self._stay = _Stay(self._event_loop, executor, comes_again)
-            begun = executor.submit(stay.serve, job)
-            stay.cancel = begun.cancel
-        try:
-            return await job.given
-        except BaseException:
+            return None
+        stay = self._stay = _Stay(self._event_loop, executor, self._meeting())
+        stay.cancel = executor.submit(stay.serve, job).cancel
+        return False
+
+    def forget(self) -> None:
+        """Nobody waits any more for the job that was begun last. A thread that hasn't begun it won't."""
+        if self._stay is not None:
+            self._stay.cancel()
             self._stay = None  # its thread may be busy for long
-            job.is_wanted = False
-            stay.cancel()
-            raise
+
+    def close(self) -> None:
+        """The run is over: nobody need wait for it."""
+        stay, self._stay = self._stay, None
+        if stay is not None:
+            stay.dismiss()
+
+
+def hand_over_of(run: HandedOver) -> HandOver:
+    """How a run is handed over: the one it has, or its first."""
+    if run.hand_over is None:
+        run.hand_over = HandOver(run.event_loop, run.graph.meeting)
+    return run.hand_over
 
 
 def begin_in_thread(event_loop: Any, function: Callable[[], None]) -> None:
@@ -99,78 +136,54 @@ def _executor_of(event_loop: Any) -> ThreadPoolExecutor | None:
     return executor if type(executor) is ThreadPoolExecutor else None
 
 
-class _Job:
-    """A function to be called, and the future of what it gives."""
-
-    __slots__ = ("_call", "given", "is_wanted")
-
-    def __init__(self, context: Context, function: Callable[[], Any], given: Any) -> None:
-        self._call: Callable[[], Any] = partial(context.run, function)
-        self.given = given
-        self.is_wanted = True
-
-    def run(self) -> Any:
-        call = self._call
-        del self._call  # the executor keeps its first job as long as its thread stays
-        return call() if self.is_wanted else None
-
-    def give(self, value: Any) -> None:
-        """In the event loop: this is what it gave."""
-        if not self.given.done():
-            self.given.set_result(value)
+def _tell(job: Job, event_loop: Any) -> None:
+    if not event_loop.is_closed():  # else nobody waits
+        event_loop.call_soon_threadsafe(job.give)
 
 
 class _Stay:
-    """A thread's time with a run: a function, and more if they come soon."""
+    """A thread's time with a run: a job, and more if they come soon."""
 
-    __slots__ = ("_comes_again", "_event_loop", "_is_over", "_jobs", "_lock", "_others", "cancel")
+    __slots__ = ("_event_loop", "_job", "_meeting", "_others", "_was_short", "cancel")
 
     cancel: Callable[[], Any]
     """Has the thread not begin, if it hasn't."""
 
-    def __init__(self, event_loop: Any, executor: Any, comes_again: Callable[[Any], bool]) -> None:
-        self._event_loop, self._comes_again = event_loop, comes_again
+    def __init__(self, event_loop: Any, executor: Any, meeting: Meeting) -> None:
+        self._event_loop, self._meeting = event_loop, meeting
         self._others = getattr(executor, "_work_queue", None)  # who waits for a thread
-        self._jobs: SimpleQueue[_Job] = SimpleQueue()
-        self._lock = threading.Lock()
-        self._is_over = False
+        self._job: Job | None = None
+        self._was_short = False
 
-    def takes(self, job: _Job) -> bool:
-        """Whether the thread is still there, to call another one."""
-        with self._lock:
-            if not self._is_over:
-                self._jobs.put(job)
-            return not self._is_over
+    def ask(self, job: Job) -> bool | None:
+        """Whether a job is done; None if the thread has left."""
+        self._job = job
+        waits = self._was_short and not getattr(self._event_loop, "_ready", True)
+        return self._meeting.ask(_LOOP_WAITS if waits else 0)
+
+    def dismiss(self) -> None:
+        """Have the thread leave, once it has nothing to do."""
+        self._meeting.dismiss()
 
     # -- in the thread --------------------------------------------------------------------------
 
-    def serve(self, first: _Job) -> None:
-        """Call functions."""
-        job: _Job | None = first
-        del first
+    def serve(self, job: Job | None) -> None:
+        """Do jobs."""
+        meeting = self._meeting
         while job is not None:
             began = monotonic()
-            value = job.run()
-            stays = (
-                monotonic() - began <= MOMENT
-                and self._others is not None
-                and self._others.empty()
-                and self._comes_again(value)
-            )
-            if not stays:
-                with self._lock:
-                    self._is_over = True
-            if not self._event_loop.is_closed():  # else nobody waits
-                self._event_loop.call_soon_threadsafe(job.give, value)
-            del job, value
-            job = self._following() if stays else None
-
-    def _following(self) -> _Job | None:
-        """The next one, if it comes soon."""
-        try:
-            return self._jobs.get(timeout=_WAITS)
-        except Empty:
-            pass
-        with self._lock:
-            self._is_over = self._jobs.empty()  # else it came just now
-            return None if self._is_over else self._jobs.get()
+            comes_again = job.run()
+            took = monotonic() - began
+            self._was_short = took <= _SHORT
+            if took > MOMENT or not comes_again or self._others is None or not self._others.empty():
+                if not meeting.leave():
+                    _tell(job, self._event_loop)
+                return
+            came = meeting.finished(_COMES_AGAIN_WITHIN)
+            if came is None:
+                _tell(job, self._event_loop)
+                del job
+                came = meeting.look(_COMES_AGAIN_WITHIN)
+            if not came:
+                return
+            job, self._job = self._job, None

@@ -335,6 +335,12 @@ class AsyncLoop(Loop):
             return saved
         return await saver.aget_tuple(config)
 
+    def release(self) -> None:
+        """Let go of threads, and as any loop does."""
+        super().release()
+        if self.hand_over is not None:
+            self.hand_over.close()
+
     async def __aexit__(
         self,
         exc_type: type[BaseException] | None,

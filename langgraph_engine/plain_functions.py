@@ -5,7 +5,7 @@ thread calls them one after the other. If it is stuck with one after all, the ot
 had ended is taken.
 
     add     a task's function, and the future of what it returns
-    start   hand them over
+    start   hand them over (``hand_over``, to whose threads this is a job)
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from langgraph_engine.execute import MOMENT
 from langgraph_engine.hand_over import begin_in_thread
 
 if TYPE_CHECKING:
+    from langgraph_engine.hand_over import HandOver
     from langgraph_engine.node_plan import NodePlan
 
 __all__ = ["PlainFunctions", "as_out_of_a_thread"]
@@ -80,10 +81,11 @@ class PlainFunctions:
 
     Args:
         event_loop: The event loop, in whose thread every method but those of the threads is called.
+        hand_over: Hands the run over.
     """
 
-    def __init__(self, event_loop: Any) -> None:
-        self._event_loop = event_loop
+    def __init__(self, event_loop: Any, hand_over: HandOver) -> None:
+        self._event_loop, self._hand_over = event_loop, hand_over
         self._waiting: deque[_Job] = deque()
         self._ended: deque[_Outcome] = deque()
         self._tells_each = self._is_over = False
@@ -112,8 +114,13 @@ class PlainFunctions:
         if len(self._waiting) > 1 and all(job.plan.is_quick for job in self._waiting):
             # If there are no threads any more, each of them is told.
             with contextlib.suppress(RuntimeError):
-                begin_in_thread(self._event_loop, self._call_all)
-                self._watch = self._event_loop.call_later(MOMENT, self._look)
+                is_done = self._hand_over.begin(self)
+                if is_done is None:
+                    begin_in_thread(self._event_loop, self._run_and_tell)
+                if is_done:
+                    self.give()
+                else:
+                    self._watch = self._event_loop.call_later(MOMENT, self._look)
                 return
         self._call_each()
 
@@ -140,9 +147,9 @@ class PlainFunctions:
                 True  # before what has ended is taken: it looks once it added to that
             )
             self._call_each()
-        self._give()
+        self.give()
 
-    def _give(self) -> None:
+    def give(self) -> None:
         """Take what has ended."""
         if self._watch is not None and self._is_over:
             self._watch.cancel()
@@ -166,13 +173,18 @@ class PlainFunctions:
 
     # -- in threads -----------------------------------------------------------------------------
 
-    def _call_all(self) -> None:
+    def run(self) -> bool:
+        """Call all of them, one after the other."""
         while (job := self._take()) is not None:
             fails = self._call(job, alone=True)
             del job
             if fails or self._tells_each:
                 self._tell()
         self._is_over = True
+        return True
+
+    def _run_and_tell(self) -> None:
+        self.run()
         self._tell()
 
     def _call_one(self) -> None:
@@ -208,7 +220,7 @@ class PlainFunctions:
 
     def _tell(self) -> None:
         if not self._event_loop.is_closed():  # else nobody waits
-            self._event_loop.call_soon_threadsafe(self._give)
+            self._event_loop.call_soon_threadsafe(self.give)
 
 
 def _give_error(given: Any, done: asyncio.Future[BaseException]) -> None:

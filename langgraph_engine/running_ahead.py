@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Generator, Iterator
+from contextvars import Context, copy_context
 from functools import partial
 from types import coroutine
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -25,13 +26,15 @@ from langgraph_engine.execute import (
     TURN,
     Stop,
 )
-from langgraph_engine.hand_over import HandOver
+from langgraph_engine.hand_over import hand_over_of
 from langgraph_engine.loop_async import OwnCancels, Stepped, run_in_context
 from langgraph_engine.plain_functions import as_out_of_a_thread
 from langgraph_engine.protocol import CommitRejected
 from langgraph_engine.refusals import refusal
+from langgraph_engine.turns import turn_is_due
 
 if TYPE_CHECKING:
+    from langgraph_engine.execute import Execution
     from langgraph_engine.live_task import LiveTask
     from langgraph_engine.loop import Loop
     from langgraph_engine.loop_async import AsyncLoop
@@ -188,40 +191,83 @@ async def _awaited(loop: AsyncLoop | UnwatchedRun, stop: Stop) -> Any:
     return await Stepped(awaitable, context, started)
 
 
-async def _run_in_thread(run: AsyncLoop | UnwatchedRun, stop: Stop) -> Stop:
+def _run_in_thread(run: AsyncLoop | UnwatchedRun, stop: Stop) -> Generator[Any, Any, Stop]:
     """Have the engine go on in a thread of the event loop's; where it stopped."""
     execution = run.execution
     assert execution is not None
-    failed: list[BaseException] = []
-
-    def go_on() -> Stop | None:
-        try:
-            return execution.resume_in_thread()
-        except BaseException as error:  # noqa: BLE001 - the run raises it, and not as a task's
-            failed.append(error)
-            return None
-
-    if run.hand_over is None:
-        run.hand_over = HandOver(run.event_loop)
+    job = _GoOn(execution, copy_context())
+    hand_over = hand_over_of(run)
     try:
-        over: Stop | None = await run.hand_over.call(go_on, _comes_again)
+        is_done = hand_over.begin(job)
+        if is_done:
+            if turn_is_due(run.event_loop):
+                yield
+        elif is_done is None:
+            yield from run.event_loop.run_in_executor(None, job.run)
+        else:
+            job.given = run.event_loop.create_future()
+            yield from job.given
     except BaseException as raised:
+        job.is_wanted = False
+        hand_over.forget()
         task = execution.give_up()
         if task is None:
             raise
         return stop._replace(kind=RAISED, detail=(task, raised, 0))
-    if failed:
-        raise failed.pop()
-    assert over is not None  # as nobody gave it up
+    over = job.taken()
     if over.kind == RAISED:
         task, error, cancels = over.detail
-        return over._replace(detail=(task, await as_out_of_a_thread(error), cancels))
+        error = yield from as_out_of_a_thread(error).__await__()
+        return over._replace(detail=(task, error, cancels))
     return over
 
 
-def _comes_again(stop: Stop | None) -> bool:
-    """Whether a run is likely to need a thread again."""
-    return stop is not None and stop.kind == TURN
+class _GoOn:
+    """Has an engine go on in a thread: a job of a ``HandOver``'s.
+
+    Attributes:
+        given: A future to be told once it stopped, if anybody waits for one.
+        is_wanted: Whether it is to go on at all.
+    """
+
+    __slots__ = ("_context", "_execution", "_failure", "_stop", "given", "is_wanted")
+
+    def __init__(self, execution: Execution, context: Context) -> None:
+        self._execution, self._context = execution, context
+        self.given: asyncio.Future[None] | None = None
+        self.is_wanted = True
+        self._stop: Stop | None = None
+        self._failure: BaseException | None = None
+
+    def run(self) -> bool:
+        """In the thread; whether the run is likely to need one again."""
+        context, execution = self._context, self._execution
+        del self._context, self._execution  # a thread may keep its job
+        if not self.is_wanted:
+            return False
+        try:
+            stop = self._stop = context.run(execution.resume_in_thread)
+        except BaseException as error:  # noqa: BLE001 - the run raises it, and not as a task's
+            self._failure = error
+            return False
+        return stop is not None and stop.kind == TURN
+
+    def give(self) -> None:
+        """It stopped."""
+        if self.given is not None and not self.given.done():
+            self.given.set_result(None)
+
+    def taken(self) -> Stop:
+        """Where it stopped, which nobody gave up."""
+        failure, stop = self._failure, self._stop
+        del self._failure, self._stop
+        if failure is not None:
+            try:
+                raise failure
+            finally:
+                del failure
+        assert stop is not None
+        return stop
 
 
 def _nothing(_: LiveTask) -> None:

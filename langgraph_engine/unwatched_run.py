@@ -55,6 +55,7 @@ class UnwatchedRun:
     """A run without a loop, or with the one that was made for it. See ``execute.Place``.
 
     Attributes:
+        graph: What was compiled of the graph.
         execution: Runs it; None once it is over.
         stopped: Where the engine stopped last.
         failed: What it, or the event loop, raised instead.
@@ -64,7 +65,6 @@ class UnwatchedRun:
     __slots__ = (
         "_at",
         "_call",
-        "_graph",
         "_keys",
         "_loop",
         "_make_loop",
@@ -77,6 +77,7 @@ class UnwatchedRun:
         "event_loop",
         "execution",
         "failed",
+        "graph",
         "hand_over",
         "output_key_set",
         "stop",
@@ -92,7 +93,7 @@ class UnwatchedRun:
     def __init__(
         self, call: Invocation, graph: CompiledGraph, make_loop: Callable[[], Any]
     ) -> None:
-        self._call, self._graph, self._make_loop = call, graph, make_loop
+        self._call, self.graph, self._make_loop = call, graph, make_loop
         keys = self._keys = call.graph.output_channels
         self.output_key_set = frozenset((keys,) if isinstance(keys, str) else keys)
         self.stop = call.config["recursion_limit"]
@@ -141,7 +142,7 @@ class UnwatchedRun:
         return run
 
     def _take_input(self) -> None:
-        graph, keys = self._graph, self._call.graph.input_channels
+        graph, keys = self.graph, self._call.graph.input_channels
         writes = [*upstream.map_input(keys, self._call.input)]
         if not writes:
             raise EmptyInputError(f"Received no input for {keys}")
@@ -222,7 +223,7 @@ class UnwatchedRun:
     @property
     def reduces_in_threads(self) -> bool:
         """Whether threads may combine what tasks wrote."""
-        return self._graph.reduces_in_threads()
+        return self.graph.reduces_in_threads()
 
     @property
     def calls(self) -> Any:

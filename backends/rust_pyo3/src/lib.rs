@@ -8,7 +8,7 @@
 //! `values` and `versions` (what is translated), `failure` (errors and panics); then what runs simple
 //! supersteps without going back to Python: `executor` (how nodes are called), `execution` (the loop), `flight`
 //! (a task under way), `writers` (what comes after a node), `draws` (ids and versions) and `step_task` (a task nobody has
-//! looked at yet).
+//! looked at yet). `meeting` has nothing to do with any of them.
 
 mod chunks;
 mod draws;
@@ -17,6 +17,7 @@ mod executor;
 mod failure;
 mod flight;
 mod host;
+mod meeting;
 mod program;
 mod run;
 mod spec;
@@ -44,6 +45,8 @@ mod _native {
     use super::execution::Execution;
     #[pymodule_export]
     use super::executor::Executor;
+    #[pymodule_export]
+    use super::meeting::Meeting;
     #[pymodule_export]
     use super::program::Program;
     #[pymodule_export]

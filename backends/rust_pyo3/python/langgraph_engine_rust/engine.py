@@ -10,7 +10,7 @@ from langgraph_engine_rust import _native
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from langgraph_engine.execute import Executor, Host, NodeCall
+    from langgraph_engine.execute import Executor, Host, Meeting, NodeCall
     from langgraph_engine.protocol import GraphSpec, Program
 
 __all__ = ["RustEngine"]
@@ -22,7 +22,7 @@ class RustEngine:
     name = "rust"
     version = "0.1.0"
     protocol_version = PROTOCOL_VERSION
-    capabilities = frozenset({"execute", *(f"channel:{kind}" for kind in CHANNEL_KINDS)})
+    capabilities = frozenset({"execute", "meeting", *(f"channel:{kind}" for kind in CHANNEL_KINDS)})
 
     def compile(self, graph: GraphSpec) -> Program:
         """Compile a graph once."""
@@ -31,3 +31,7 @@ class RustEngine:
     def executor(self, program: Program, calls: Mapping[str, NodeCall], host: Host) -> Executor:
         """Take in how nodes are called, each when it first runs; a node without an entry is the facade's to run."""
         return _native.make_executor(program, calls, host)
+
+    def meeting(self) -> Meeting:
+        """Make a place for an event loop and a thread to meet."""
+        return _native.Meeting()

@@ -1,0 +1,158 @@
+//! Where the event loop and a thread meet that wait for each other, superstep after superstep: `Meeting` of
+//! `langgraph_engine.meeting`.
+//!
+//! Waking a thread takes several times as long as what it is woken for. So each side looks for the other for a moment before
+//! it sleeps, and without the interpreter: nobody is told of anything before the one who tells has let go of it, or the
+//! one who is told would have to wait for it, and be woken, after all.
+
+use crate::failure::guard;
+use pyo3::prelude::*;
+use std::hint::spin_loop;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::{Condvar, Mutex, OnceLock, PoisonError};
+use std::thread::{available_parallelism, yield_now};
+use std::time::{Duration, Instant};
+
+/// So long a thread looks for a job before it sleeps, if the one before came within that time.
+const LOOKS: Duration = Duration::from_micros(500);
+/// So often a side looks between two looks at the clock.
+const LOOKS_AT_ONCE: u32 = 64;
+
+/// The thread has a job, or finds one when it looks; the event loop goes on.
+const BUSY: u8 = 0;
+/// ... and the event loop waits for what it gives.
+const AWAITED: u8 = 1;
+/// The thread has done its job, and looks for one.
+const FREE: u8 = 2;
+/// The thread has left.
+const LEFT: u8 = 3;
+
+/// Where one thread and the event loop meet. The thread has a job from the start.
+#[pyclass(frozen, module = "langgraph_engine_rust._native")]
+pub(crate) struct Meeting {
+    state: AtomicU8,
+    /// Whether the last job came soon.
+    came_soon: AtomicBool,
+    /// Whether the thread sleeps, or is about to.
+    sleeps: AtomicBool,
+    lock: Mutex<()>,
+    asked: Condvar,
+}
+
+#[pymethods]
+impl Meeting {
+    #[new]
+    fn new() -> Self {
+        Meeting {
+            state: AtomicU8::new(BUSY),
+            came_soon: AtomicBool::new(true),
+            sleeps: AtomicBool::new(false),
+            lock: Mutex::new(()),
+            asked: Condvar::new(),
+        }
+    }
+
+    fn ask(&self, py: Python<'_>, seconds: f64) -> PyResult<Option<bool>> {
+        guard(|| Ok(py.detach(|| self.asks(duration(seconds)))))
+    }
+
+    fn dismiss(&self, py: Python<'_>) -> PyResult<()> {
+        guard(|| {
+            py.detach(|| self.changes(FREE, LEFT).then(|| self.wake()));
+            Ok(())
+        })
+    }
+
+    fn finished(&self, py: Python<'_>, seconds: f64) -> PyResult<Option<bool>> {
+        guard(|| Ok(py.detach(|| self.is_finished(duration(seconds)))))
+    }
+
+    fn look(&self, py: Python<'_>, seconds: f64) -> PyResult<bool> {
+        guard(|| Ok(py.detach(|| self.finds(duration(seconds)))))
+    }
+
+    fn leave(&self, py: Python<'_>) -> PyResult<bool> {
+        guard(|| Ok(py.detach(|| self.state.swap(LEFT, Ordering::SeqCst) == AWAITED)))
+    }
+}
+
+impl Meeting {
+    fn asks(&self, patience: Duration) -> Option<bool> {
+        let waits = !patience.is_zero() && several_processors();
+        let asked = if waits { AWAITED } else { BUSY };
+        self.changes(FREE, asked).then(|| {
+            self.wake();
+            waits && (self.is_left(AWAITED, patience) || !self.changes(AWAITED, BUSY))
+        })
+    }
+
+    /// Wakes the thread, after the state was changed, if it sleeps.
+    fn wake(&self) {
+        // Either it sees what was changed before it sleeps, or it is seen that it is about to.
+        if self.sleeps.load(Ordering::SeqCst) {
+            let _held = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+            self.asked.notify_one();
+        }
+    }
+
+    fn is_finished(&self, patience: Duration) -> Option<bool> {
+        let was_awaited = self.state.swap(FREE, Ordering::SeqCst) == AWAITED;
+        was_awaited.then(|| self.finds(patience))
+    }
+
+    /// Whether a job comes.
+    fn finds(&self, patience: Duration) -> bool {
+        let began = Instant::now();
+        let looks = self.came_soon.load(Ordering::Relaxed) && several_processors();
+        if !(looks && self.is_left(FREE, LOOKS.min(patience))) {
+            self.sleep(patience);
+            self.came_soon
+                .store(began.elapsed() <= LOOKS, Ordering::Relaxed);
+        }
+        !self.changes(FREE, LEFT) && self.state.load(Ordering::SeqCst) != LEFT
+    }
+
+    /// Sleeps till the state changes.
+    fn sleep(&self, patience: Duration) {
+        let held = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        self.sleeps.store(true, Ordering::SeqCst);
+        let is_free = |(): &mut ()| self.state.load(Ordering::SeqCst) == FREE;
+        let woken = self.asked.wait_timeout_while(held, patience, is_free);
+        self.sleeps.store(false, Ordering::SeqCst);
+        drop(woken);
+    }
+
+    /// Looks at the state; whether it becomes another one in time.
+    fn is_left(&self, state: u8, patience: Duration) -> bool {
+        let until = Instant::now() + patience;
+        loop {
+            for _ in 0..LOOKS_AT_ONCE {
+                if self.state.load(Ordering::SeqCst) != state {
+                    return true;
+                }
+                spin_loop();
+            }
+            if Instant::now() >= until {
+                return false;
+            }
+            yield_now(); // whoever is waited for may have no other processor
+        }
+    }
+
+    fn changes(&self, from: u8, to: u8) -> bool {
+        let changed = self
+            .state
+            .compare_exchange(from, to, Ordering::SeqCst, Ordering::SeqCst);
+        changed.is_ok()
+    }
+}
+
+/// Whether looking again and again keeps nobody from what is looked for.
+fn several_processors() -> bool {
+    static SEVERAL: OnceLock<bool> = OnceLock::new();
+    *SEVERAL.get_or_init(|| available_parallelism().is_ok_and(|number| number.get() > 1))
+}
+
+fn duration(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds).unwrap_or_default()
+}
