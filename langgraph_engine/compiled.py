@@ -38,7 +38,7 @@ from langgraph_engine.delta import delta_fold
 from langgraph_engine.execute import Executor, Meeting
 from langgraph_engine.execution import make_executor
 from langgraph_engine.forks import free_in_forks
-from langgraph_engine.meeting import LockMeeting
+from langgraph_engine.meeting import meetings
 from langgraph_engine.message_reducer import aggregate_of
 from langgraph_engine.node_plans import NodePlans
 from langgraph_engine.protocol import ChannelSpec, Engine, GraphSpec, NodeSpec, Program
@@ -232,12 +232,8 @@ def _compile(graph: upstream.AnyPregel, engine: Engine) -> CompiledGraph:
         if deltas
         else make_executor(engine, program, channels, plans, asks=bool(folding or custom)),
         plans_ahead=not deltas and "commit_and_plan" in engine.capabilities,
-        meeting=_meetings(engine),
+        meeting=meetings(engine),
     )
-
-
-def _meetings(engine: Any) -> Callable[[], Meeting]:
-    return engine.meeting if "meeting" in engine.capabilities else LockMeeting
 
 
 _KEPT = "__langgraph_engine_compiled__"

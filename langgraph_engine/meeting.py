@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import threading
-from typing import Final
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
 
-__all__ = ["LockMeeting"]
+if TYPE_CHECKING:
+    from langgraph_engine.execute import Meeting
+
+__all__ = ["LockMeeting", "meetings"]
 
 _BUSY: Final = 0
 """The thread has a job, or finds one when it looks."""
@@ -13,6 +17,11 @@ _FREE: Final = 1
 """The thread has done its job."""
 _LEFT: Final = 2
 """The thread has left, or is to leave when it looks."""
+
+
+def meetings(engine: Any) -> Callable[[], Meeting]:
+    """What makes them: an engine that has the capability, or ``LockMeeting``."""
+    return engine.meeting if "meeting" in engine.capabilities else LockMeeting
 
 
 class LockMeeting:

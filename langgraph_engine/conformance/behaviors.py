@@ -20,6 +20,7 @@ _CONTRACTS = (
     protocol.Run,
     protocol.PlanningRun,
     execute.Execution,
+    execute.Meeting,
 )
 
 

@@ -27,6 +27,7 @@ from langgraph.types import Command, Interrupt, Send, interrupt
 from pydantic import BaseModel, field_validator
 
 import langgraph_engine
+from langgraph_engine import hand_over
 
 ENGINES = [info.name for info in langgraph_engine.engines() if info.name != "langgraph"]
 REQUEST = contextvars.ContextVar("REQUEST", default="none")
@@ -902,6 +903,127 @@ def test_side_by_side_without_threads_it_says_what_stock_says() -> None:
     with pytest.raises(RuntimeError, match="Executor shutdown has been called") as raised:
         asyncio.run(main())
     assert len(raised.value.__notes__) == 1
+
+
+# --- an event loop that waits for a moment, as the functions before ended in one
+
+
+@pytest.mark.usefixtures("either")
+def test_a_function_may_wait_for_the_event_loop() -> None:
+    def node(state: State) -> State:
+        if state["count"] == 6:
+            asked = asyncio.run_coroutine_threadsafe(asyncio.sleep(0.001, "answer"), event_loop)
+            return {**_step(state), "seen": [asked.result(60)]}
+        return _step(state)
+
+    async def main() -> Any:
+        nonlocal event_loop
+        event_loop = asyncio.get_running_loop()
+        graph = _loop(node, lambda state: "node" if state["count"] < 12 else END)
+        return [chunk["node"] async for chunk in graph.astream({"count": 0})]
+
+    event_loop: Any = None
+    chunks = asyncio.run(main())
+    assert [chunk["count"] for chunk in chunks] == [*range(1, 13)]
+    assert [chunk.get("seen") for chunk in chunks] == [None] * 6 + [["answer"]] + [None] * 5
+
+
+@pytest.mark.usefixtures("either")
+def test_what_is_asked_of_the_event_loop_comes_before_the_chunk() -> None:
+    log: Log = []
+
+    def node(state: State) -> State:
+        event_loop.call_soon_threadsafe(log.append, ("callback", state["count"] + 1))
+        return _step(state)
+
+    async def main() -> None:
+        nonlocal event_loop
+        event_loop = asyncio.get_running_loop()
+        graph = _loop(node, lambda state: "node" if state["count"] < 9 else END)
+        async for chunk in graph.astream({"count": 0}):
+            log.append(("chunk", chunk["node"]["count"]))
+
+    event_loop: Any = None
+    asyncio.run(main())
+    assert log == [(what, count) for count in range(1, 10) for what in ("callback", "chunk")]
+
+
+@pytest.mark.usefixtures("either")
+def test_others_have_their_turn_between_two_chunks() -> None:
+    turns = 0
+
+    async def main() -> list[int]:
+        async def take_turns() -> None:
+            nonlocal turns
+            while True:
+                turns += 1
+                await asyncio.sleep(0)
+
+        taking = asyncio.create_task(take_turns())
+        graph = _loop(_step, lambda state: "node" if state["count"] < 40 else END)
+        seen = [turns async for _ in graph.astream({"count": 0}, {"recursion_limit": 50})]
+        taking.cancel()
+        return seen
+
+    seen = asyncio.run(main())
+    assert len(seen) == 40
+    assert all(before < after for before, after in itertools.pairwise(seen))
+
+
+@pytest.mark.usefixtures("either")
+def test_a_function_may_have_its_run_cancelled() -> None:
+    counts: list[int] = []
+
+    def node(state: State) -> State:
+        counts.append(state["count"])
+        if state["count"] == 6:
+            event_loop.call_soon_threadsafe(run.cancel)
+        return _step(state)
+
+    async def main() -> None:
+        nonlocal event_loop, run
+        event_loop = asyncio.get_running_loop()
+
+        async def take_chunks() -> None:
+            graph = _loop(node, lambda state: "node" if state["count"] < 12 else END)
+            async for _ in graph.astream({"count": 0}):
+                pass
+
+        run = asyncio.create_task(take_chunks())
+        with pytest.raises(asyncio.CancelledError):
+            await run
+
+    event_loop: Any = None
+    run: Any = None
+    asyncio.run(main())
+    assert counts == [*range(7)]
+
+
+@pytest.mark.parametrize("way", ["stream", "invoke", "fail"])
+@pytest.mark.usefixtures("installed")
+def test_no_thread_waits_for_a_run_that_is_over(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hand_over, "_COMES_AGAIN_WITHIN", 60)
+
+    def router(state: State) -> str:
+        if way == "fail" and state["count"] == 3:
+            raise ValueError("no way to go")
+        return _again(state)
+
+    async def main() -> None:
+        graph = _loop(_step, router, checkpointer=InMemorySaver())
+        config: Any = {"configurable": {"thread_id": "1"}}
+        if way == "stream":
+            async for _ in graph.astream({"count": 0}, config):
+                pass
+        elif way == "invoke":
+            await graph.ainvoke({"count": 0}, config)
+        else:
+            with pytest.raises(ValueError, match="no way to go"):
+                await graph.ainvoke({"count": 0}, config)
+
+    began = time.monotonic()
+    asyncio.run(main())  # waits for its threads
+    assert time.monotonic() - began < 30
 
 
 # --- runs side by side

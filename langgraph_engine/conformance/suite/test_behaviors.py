@@ -15,6 +15,7 @@ from langgraph_engine.conformance.scenario import Scenario
 from langgraph_engine.conformance.suite import (
     test_execute,
     test_execute_in_threads,
+    test_meeting,
     test_protocol,
 )
 
@@ -23,7 +24,7 @@ pytestmark = pytest.mark.level("protocol")
 
 def _claims(scenarios: Sequence[Scenario]) -> list[str]:
     claims = [claim for scenario in scenarios for claim in scenario.behavior]
-    of_contract = (test_protocol, test_execute, test_execute_in_threads)
+    of_contract = (test_protocol, test_execute, test_execute_in_threads, test_meeting)
     for name, test in chain.from_iterable(vars(module).items() for module in of_contract):
         if name.startswith("test_"):
             marks = getattr(test, "pytestmark", ())
