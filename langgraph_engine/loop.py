@@ -375,7 +375,7 @@ class Loop(StartingLoop):
         if executor is None or not self.direct or self.cache is not None or self.deltas is not None:
             return
         saves_each = self.saves and self.durability != "exit"
-        if saves_each and not self._may_save_ahead(streamed):
+        if saves_each and not self._may_save_ahead():
             return
         if streamed is not None or (self.quiet and self.latest_is_lasting):
             self.streamed = streamed
@@ -388,10 +388,8 @@ class Loop(StartingLoop):
         """Whether threads may combine what tasks wrote."""
         return self.graph.reduces_in_threads()
 
-    def _may_save_ahead(self, streamed: Streamed | None) -> bool:
+    def _may_save_ahead(self) -> bool:
         """Whether every superstep can be saved by the time it has to be, without going back to the driver."""
-        if streamed is not None and streamed.updates:
-            return False  # what a task wrote can be read before it is committed, and the state of the thread then
         if self.durability == "sync" and self.is_async:
             return False  # the saver is awaited after each superstep
         return upstream.PREVIOUS not in self.graph.channels  # which tasks that are over still see

@@ -7,6 +7,7 @@ import contextvars
 import copy
 import itertools
 import operator
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from typing import Annotated, Any, TypedDict
@@ -576,8 +577,8 @@ def _writers_that_send(log: Log) -> Any:
     after = RunnableLambda(lambda value: value)
     return Pregel(
         nodes={
-            "one": sends(),
-            "two": sends(after, ChannelWrite([ChannelWriteEntry("count", 2)])),
+            "a": sends(),
+            "b": sends(after, ChannelWrite([ChannelWriteEntry("count", 2)])),
             "other": NodeBuilder().do(lambda value: value).write_to("out").build(),
         },
         channels={
@@ -1035,41 +1036,45 @@ def _thread(saver: InMemorySaver) -> list[Any]:
     return sorted(saved, key=lambda entry: (entry[0], -entry[1]["step"]))
 
 
-def _saving(saver_class: type[InMemorySaver], durability: Any, run: str) -> Any:
+def _saving(
+    saver_class: type[InMemorySaver], durability: Any, run: str, mode: Any = "values"
+) -> Any:
     """Run with a saver, then go on with what was saved."""
 
     def saves(graph: Any) -> Any:
         saver = graph.checkpointer = saver_class()
         config = {**CONFIG, "configurable": {"thread_id": "1"}}
-        values = {"stream_mode": "values", "durability": durability}
+        options = {"stream_mode": mode, "durability": durability}
 
         def once(given: Any) -> Any:
             if run == "invoke":
                 return graph.invoke(given, config, durability=durability)
             if run == "stream":
-                return [*map(copy.deepcopy, graph.stream(given, config, **values))]
+                return _comparable([*map(copy.deepcopy, graph.stream(given, config, **options))])
             if run == "ainvoke":
                 return asyncio.run(graph.ainvoke(given, config, durability=durability))
 
             async def astream() -> list[Any]:
-                return [copy.deepcopy(c) async for c in graph.astream(given, config, **values)]
+                return [copy.deepcopy(c) async for c in graph.astream(given, config, **options)]
 
-            return asyncio.run(astream())
+            return _comparable(asyncio.run(astream()))
 
         first = _ending(lambda: once({"seen": []})), _thread(saver)
         return first, _ending(lambda: once(None)), _thread(saver)
 
-    saves.__name__ = f"{saver_class.__name__}-{durability}-{run}"
+    saves.__name__ = f"{saver_class.__name__}-{durability}-{run}-{mode}"
     return saves
 
 
 KINDS: list[Any] = [(InMemorySaver, "async"), (SaverElsewhere, "async")]
+UPDATES: list[Any] = [*zip(KINDS, ["updates", ["updates", "values"]], strict=True)]
 SAVING = [
     *itertools.product(
         PROGRAMS,
         [
             *(_saving(*kind, how) for kind in KINDS for how in ("invoke", "stream")),
             _saving(SaverElsewhere, "sync", "invoke"),
+            *(_saving(*kind, "stream", mode) for kind, mode in UPDATES),
         ],
     ),
     *itertools.product(
@@ -1077,6 +1082,7 @@ SAVING = [
         [
             *(_saving(*kind, how) for kind in KINDS for how in ("ainvoke", "astream")),
             _saving(InMemorySaver, "sync", "ainvoke"),
+            *(_saving(*kind, "astream", mode) for kind, mode in UPDATES),
         ],
     ),
 ]
@@ -1226,6 +1232,68 @@ def test_what_a_commit_refused_is_pending(engine: str, mode: Any) -> None:
     langgraph_engine.install(engine, unsupported="raise")
     assert run() == expected
     assert ("other", "kept") in expected[0]
+
+
+def _seen_at(graph: Any, config: Any) -> Any:
+    """What anybody finds who looks for the thread's state now."""
+    state = graph.get_state(config)
+    tasks = [(found.name, found.error, found.interrupts, found.result) for found in state.tasks]
+    return copy.deepcopy((state.values, state.next, state.metadata["step"], tasks))
+
+
+@pytest.mark.since_python_3_11("a node's coroutine has no config")
+@pytest.mark.parametrize("leaves_at", [None, 3, 6])
+@pytest.mark.parametrize("mode", MODES, ids=str)
+@pytest.mark.parametrize("saver_class", [InMemorySaver, SaverElsewhere])
+@pytest.mark.parametrize("way", ["stream", "astream"])
+def test_who_takes_a_chunk_finds_the_state_stock_has_then(
+    engine: str, way: str, saver_class: type[InMemorySaver], mode: Any, leaves_at: int | None
+) -> None:
+    """A task's updates before its superstep is committed; and what is saved then if the stream is left."""
+    config: Any = {**CONFIG, "configurable": {"thread_id": "1"}}
+    while_saved = 0.02  # seconds a background thread needs at most to save what it was given
+
+    def run() -> Log:
+        log: Log = []
+
+        def node(state: State) -> State:
+            log.append(state.get("count"))
+            return {**_step(state), "seen": [state.get("count")]}
+
+        graph = _loop(node)
+        graph.checkpointer = saver_class()
+
+        def take(number: int, chunk: Any) -> bool:
+            log.append((copy.deepcopy(chunk), _seen_at(graph, config)))
+            return number == leaves_at
+
+        async def astream() -> None:
+            chunks = graph.astream({"seen": []}, config, stream_mode=mode)
+            number = 0
+            async for chunk in chunks:
+                await asyncio.sleep(while_saved)
+                if take(number, chunk):
+                    break
+                number += 1
+            await chunks.aclose()
+
+        if way == "astream":
+            asyncio.run(astream())
+        else:
+            for number, chunk in enumerate(graph.stream({"seen": []}, config, stream_mode=mode)):
+                time.sleep(while_saved)
+                if take(number, chunk):
+                    break
+        log += [
+            _thread(graph.checkpointer),
+            graph.invoke(None, config),
+            _thread(graph.checkpointer),
+        ]
+        return log
+
+    expected = run()
+    langgraph_engine.install(engine, unsupported="raise")
+    assert run() == expected
 
 
 def test_a_stream_may_be_left_in_the_middle(engine: str) -> None:
