@@ -24,8 +24,9 @@ the command below writes it anew.
 
 Stock, the engines and the floor take turns, each in a process of its own, so a ratio holds on a noisy machine;
 [decision 0004](decisions/0004-benchmarks-take-turns.md) says why. A cell is the median over the turns, with the
-median distance from it, and how many times faster than stock: the median of the ratios within a turn. Before a
-case is timed its answer is compared with stock's, and it is made sure that the engine gave it.
+median distance from it, and how many times faster than stock: the median of the ratios within a turn, and so is
+every other ratio, also between workloads of different size. Before a case is
+timed its answer is compared with stock's, and it is made sure that the engine gave it.
 
 The **floor** is the same work in a loop written by hand: the same nodes, routers and reducers, the same states, and no
 LangGraph around them. No engine can be faster.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from langgraph_engine.bench.workloads import BY_NAME
 __all__ = [
     "Line",
     "duration",
+    "growth",
     "header",
     "judge",
     "lines",
@@ -95,7 +97,7 @@ class Line:
         times_stock: How many times faster than stock: the median, over all turns, of stock's
             time in that turn by the engine's in the same turn; 0 where stock was not measured.
         floor_us: Median of the floor; 0 where it was not measured.
-        less_above_floor: How many times less than stock it takes beyond the floor; 0 where that isn't known.
+        less_above_floor: How many times less than stock it takes beyond the floor, by turn as well; 0 where that isn't known.
     """
 
     case: Case
@@ -123,9 +125,6 @@ def _line(timing: Timing, stock: Sequence[float], floor: Sequence[float]) -> Lin
         return Line(timing.case, timing.engine, build_seconds=timing.build_seconds, error=error)
     us = [seconds * 1e6 for seconds in timing.seconds]
     median = statistics.median(us)
-    floor_us = statistics.median(floor) * 1e6 if floor else 0.0
-    above = median - floor_us
-    stock_above = statistics.median(stock) * 1e6 - floor_us if stock else 0.0
     pairs = zip(stock, timing.seconds, strict=False)
     return Line(
         case=timing.case,
@@ -134,10 +133,53 @@ def _line(timing: Timing, stock: Sequence[float], floor: Sequence[float]) -> Lin
         fastest_us=min(us),
         spread_us=statistics.median(abs(one - median) for one in us),
         times_stock=statistics.median(s / e for s, e in pairs) if stock else 0.0,
-        floor_us=floor_us,
-        less_above_floor=stock_above / above if stock and floor and above > 0 else 0.0,
+        floor_us=statistics.median(floor) * 1e6 if floor else 0.0,
+        less_above_floor=_less_above(floor, stock, timing.seconds) if stock and floor else 0.0,
         build_seconds=timing.build_seconds,
     )
+
+
+def _less_above(floor: Sequence[float], stock: Sequence[float], seconds: Sequence[float]) -> float:
+    """How many times less than stock an engine takes beyond the floor: the median over the turns; 0 if it isn't beyond."""
+    turns = zip(floor, stock, seconds, strict=False)
+    ratios = [
+        (of_stock - least) / (own - least) if own > least else math.inf
+        for least, of_stock, own in turns
+    ]
+    ratio = statistics.median(ratios)
+    return 0.0 if math.isinf(ratio) else ratio
+
+
+def growth(
+    timings: Sequence[Timing], group: str, small: int | None = None
+) -> dict[tuple[str, str], dict[int, float]]:
+    """How many times what a unit costs in the workload of one size it costs in the others of its group.
+
+    Args:
+        timings: What was measured; groups are measured turn by turn.
+        group: The group.
+        small: That size; the smallest that was timed, if it is None.
+
+    Returns:
+        By engine and mode: the size to the median, over all turns, of the ratio within the turn.
+    """
+    seconds: dict[tuple[str, str], dict[int, Sequence[float]]] = {}
+    for timing in timings:
+        workload = BY_NAME.get(timing.case.workload)
+        if workload and workload.group == group and timing.seconds and not timing.error:
+            of_engine = seconds.setdefault((timing.engine, timing.case.mode), {})
+            of_engine[workload.size] = timing.seconds
+    found = {}
+    for key, of_engine in seconds.items():
+        basis = of_engine.get(min(of_engine) if small is None else small)
+        if basis is not None:
+            found[key] = {
+                size: statistics.median(
+                    one / other for one, other in zip(turns, basis, strict=False)
+                )
+                for size, turns in of_engine.items()
+            }
+    return found
 
 
 def per_size(timings: Sequence[Timing], group: str) -> dict[tuple[str, str], dict[int, float]]:
@@ -212,10 +254,9 @@ def _cell(line: Line) -> str:
 def _group_rows(timings: Sequence[Timing]) -> Iterator[str]:
     """Lines of the table that compare the sizes of a group."""
     for group in (SIZES, SENDS, AT_ONCE, IN_THREADS):
-        for (engine, mode), costs in per_size(timings, group).items():
-            if engine != FLOOR and len(costs) > 1:
-                smallest = costs[min(costs)]
-                listed = ", ".join(f"{size}: {us / smallest:.2f}" for size, us in costs.items())
+        for (engine, mode), ratios in growth(timings, group).items():
+            if engine != FLOOR and len(ratios) > 1:
+                listed = ", ".join(f"{size}: {ratio:.2f}" for size, ratio in ratios.items())
                 yield f"    {title(engine)} ({mode}), time by number of {group}: {listed}"
 
 
@@ -257,9 +298,9 @@ def _slow(line: Line) -> Iterator[str]:
 
 def _steep(timings: Sequence[Timing], group: str) -> Iterator[str]:
     small, large, most = _SCALING[group]
-    for (engine, mode), costs in per_size(timings, group).items():
-        if engine not in {STOCK, FLOOR} and small in costs and large in costs:
-            ratio = costs[large] / costs[small]
+    for (engine, mode), ratios in growth(timings, group, small).items():
+        if engine not in {STOCK, FLOOR} and large in ratios:
+            ratio = ratios[large]
             if ratio > most:
                 yield (
                     f"{engine} ({mode}): with {large} {group} a unit costs {ratio:.2f} times what it "
@@ -269,12 +310,8 @@ def _steep(timings: Sequence[Timing], group: str) -> Iterator[str]:
 
 def _steeper_than_stock(timings: Sequence[Timing], group: str) -> Iterator[str]:
     small, large = _NO_WORSE_THAN_STOCK[group]
-    costs = per_size(timings, group)
-    ratios = {
-        key: of_key[large] / of_key[small]
-        for key, of_key in costs.items()
-        if small in of_key and large in of_key
-    }
+    found = growth(timings, group, small)
+    ratios = {key: of_key[large] for key, of_key in found.items() if large in of_key}
     for (engine, mode), ratio in ratios.items():
         stock = ratios.get((STOCK, mode))
         if stock and engine not in {STOCK, FLOOR} and ratio > stock * _NOISE:

@@ -188,7 +188,27 @@ def test_ratios_are_those_of_turns_and_beyond_the_floor():
     line = results.lines(measured)[-1]
     assert line.times_stock == pytest.approx(10)
     assert line.floor_us == pytest.approx(1)
-    assert line.less_above_floor == pytest.approx((101 - 1) / (11 - 1))
+    assert line.less_above_floor == pytest.approx((200 - 1) / (20 - 1))
+
+
+def test_an_engine_that_is_as_fast_as_the_floor_is_not_compared_beyond_it():
+    measured = [
+        timed("chain", "floor", 10, 10, 10),
+        timed("chain", "langgraph", 100, 100, 100),
+        timed("chain", "rust", 9, 20, 10),
+    ]
+    assert results.lines(measured)[-1].less_above_floor == 0
+
+
+def test_how_a_cost_grows_is_told_by_turn():
+    """A machine that is half as fast in some turns changes nothing."""
+    measured = [timed("sends-100", "rust", 10, 20, 20), timed("sends-10000", "rust", 22, 22, 44)]
+    assert results.growth(measured, "tasks", 100) == {
+        ("rust", "sync"): {100: 1, 10_000: pytest.approx(2.2)}
+    }
+    assert results.growth(measured, "tasks") == results.growth(measured, "tasks", 100)
+    assert results.growth(measured, "tasks", 1) == {}
+    assert results.growth(measured, "nodes") == {}
 
 
 def test_every_target_is_of_a_workload_that_is_timed():
