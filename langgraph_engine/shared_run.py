@@ -65,9 +65,8 @@ class SharedRun:
         self._attempt = attempt
         self._settle = settle
         # Each task runs in a copy of the caller's context, whichever thread takes it.
-        self._waiting: deque[tuple[Context, LiveTask]] = deque(
-            (copy_context(), task) for task in loop.live.values()
-        )
+        self._context = copy_context()
+        self._waiting = deque(loop.live.values())
         self._helpers = 0
         self._is_here = self._is_watched = self._is_over = False
         self._lock = threading.Lock()
@@ -138,7 +137,7 @@ class SharedRun:
             return self._is_here
 
     def _are_quick(self) -> bool:
-        return all(task.plan.is_quick for _, task in self._waiting)
+        return all(task.plan.is_quick for task in self._waiting)
 
     def _begin(self, *, alone: bool = False) -> None:
         self._loop.call_done = self._done.put
@@ -195,7 +194,7 @@ class SharedRun:
             if self._begun == self._limit:
                 return None
             self._begun += 1
-            return self._waiting.popleft()
+            return self._context.copy(), self._waiting.popleft()
 
     def _run_one(self, task: LiveTask, passes: tuple[type[BaseException], ...] = ()) -> None:
         """Run a task and settle it; what either raises is raised by ``run``, or here if it passes."""
@@ -259,5 +258,5 @@ class SharedRun:
         with self._lock:
             left = [*self._waiting] if self._begun == self._limit else []
             self._waiting.clear()
-        for _, task in left:
+        for task in left:
             self._settle(self._loop, task, concurrent.futures.CancelledError())
