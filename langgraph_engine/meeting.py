@@ -12,10 +12,12 @@ if TYPE_CHECKING:
 __all__ = ["LockMeeting", "meetings"]
 
 _BUSY: Final = 0
-"""The thread has a job, or finds one when it looks."""
-_FREE: Final = 1
+"""The thread has a job, or finds one when it looks; the event loop goes on."""
+_AWAITED: Final = 1
+"""... and the event loop waits."""
+_FREE: Final = 2
 """The thread has done its job."""
-_LEFT: Final = 2
+_LEFT: Final = 3
 """The thread has left, or is to leave when it looks."""
 
 
@@ -25,28 +27,37 @@ def meetings(engine: Any) -> Callable[[], Meeting]:
 
 
 class LockMeeting:
-    """See ``execute.Meeting``.
+    """See ``execute.Meeting``: each side sleeps until the other one wakes it."""
 
-    The event loop doesn't wait: Python's locks wake a thread no sooner than an event loop is told the ordinary way.
-    """
-
-    __slots__ = ("_jobs", "_lock", "_state")
+    __slots__ = ("_done", "_jobs", "_lock", "_state")
 
     def __init__(self) -> None:
         self._state = _BUSY
         self._lock = threading.Lock()
-        self._jobs = threading.Lock()  # held while there is no job to be found
+        # Held until there is a job to be found, or one was done that the event loop waits for.
+        self._jobs, self._done = threading.Lock(), threading.Lock()
         self._jobs.acquire()
+        self._done.acquire()
 
-    def ask(self, seconds: float) -> bool | None:  # noqa: ARG002 - it doesn't wait
+    def ask(self, seconds: float) -> bool | None:
         """In the event loop: there is a job."""
-        return False if self._tells(_BUSY) else None
+        if not self._wakes(_AWAITED if seconds else _BUSY):
+            return None
+        if not seconds:
+            return False
+        if not self._done.acquire(timeout=seconds):
+            with self._lock:
+                if self._state == _AWAITED:
+                    self._state = _BUSY
+                    return False
+            self._done.acquire()  # it was done just now
+        return True
 
     def dismiss(self) -> None:
         """In the event loop: there will be no job."""
-        self._tells(_LEFT)
+        self._wakes(_LEFT)
 
-    def _tells(self, state: int) -> bool:
+    def _wakes(self, state: int) -> bool:
         """Tell a thread that has done its job what is next; whether there is one."""
         with self._lock:
             if self._state != _FREE:
@@ -55,11 +66,9 @@ class LockMeeting:
         self._jobs.release()
         return True
 
-    def finished(self, seconds: float) -> bool | None:  # noqa: ARG002 - the event loop doesn't wait
+    def finished(self, seconds: float) -> bool | None:
         """In the thread: the job is done."""
-        with self._lock:
-            self._state = _FREE
-        return None
+        return self.look(seconds) if self._tells(_FREE) else None
 
     def look(self, seconds: float) -> bool:
         """In the thread: look for a job."""
@@ -69,10 +78,16 @@ class LockMeeting:
                     self._state = _LEFT
                     return False
             self._jobs.acquire()  # one came just now
-        return self._state == _BUSY
+        return self._state != _LEFT
 
     def leave(self) -> bool:
         """In the thread: the job is done, and the thread leaves."""
+        return self._tells(_LEFT)
+
+    def _tells(self, state: int) -> bool:
+        """Change the state when a job is done; whether the event loop was waiting, and is told."""
         with self._lock:
-            self._state = _LEFT
-        return False
+            was_awaited, self._state = self._state == _AWAITED, state
+        if was_awaited:
+            self._done.release()
+        return was_awaited

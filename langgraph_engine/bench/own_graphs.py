@@ -1,7 +1,7 @@
 """Our own workloads: plain LangGraph, each with the answer it must give and its floor.
 
 The asynchronous variant of a workload
-has asynchronous nodes and routers, as a program written for ``ainvoke`` has; ``loop-plain`` has plain ones all the same.
+has asynchronous nodes and routers, as a program written for ``ainvoke`` has; ``loop-plain`` and ``loop-streamed`` have plain ones all the same.
 """
 
 from __future__ import annotations
@@ -163,6 +163,26 @@ def _loop_saved(asynchronous: bool) -> Program:
     return Program(run, loop_floor, threads.delete)
 
 
+def _loop_streamed(asynchronous: bool) -> Program:
+    threads = Threads(InMemorySaver())
+    graph = _loop_graph(asynchronous=False, saver=threads.saver)
+
+    def run() -> Any:
+        for chunk in graph.stream({"count": 0}, threads.config(_CONFIG), stream_mode="updates"):
+            last = chunk
+        return last["step"]
+
+    async def arun() -> Any:
+        config = threads.config(_CONFIG)
+        async for chunk in graph.astream({"count": 0}, config, stream_mode="updates"):
+            last = chunk
+        return last["step"]
+
+    if asynchronous:
+        return Program(arun, loop_floor_in_thread, threads.delete)
+    return Program(run, loop_floor, threads.delete)
+
+
 def _wide(asynchronous: bool) -> Program:
     floors = (wide_floor, wide_floor_async)
     return _program(_wide_graph(asynchronous), {"found": []}, asynchronous, floors)
@@ -285,6 +305,7 @@ OWN: Final = (
     Workload("loop", "superstep", ITERATIONS, _loop, _COUNTED),
     Workload("loop-plain", "superstep", ITERATIONS, _loop_plain, _COUNTED, ("async",)),
     Workload("loop-saved", "superstep", ITERATIONS, _loop_saved, _COUNTED),
+    Workload("loop-streamed", "superstep", ITERATIONS, _loop_streamed, _COUNTED),
     Workload("wide", "task", ITERATIONS, _wide, _FOUND),
     Workload("fan-out", "task", ITERATIONS, _fan_out, _ITEMS, BOTH),
     *(_sized(nodes) for nodes in (10, 100, 1_000, 10_000)),

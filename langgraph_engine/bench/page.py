@@ -49,7 +49,8 @@ _OWN = """\
 ## Our workloads
 
 Nodes add one to a number, or less, so that what is left is the engine. `loop-plain` has plain functions
-in an asynchronous run, which LangGraph hands to threads; `loop-saved` has an `InMemorySaver` and the default durability; `sends-N` sends N tasks to one plain node; `nodes-N` runs ten supersteps in a graph of N nodes; `at-once-N` has N
+in an asynchronous run, which LangGraph hands to threads; `loop-saved` has an `InMemorySaver` and the default durability;
+`loop-streamed` has that, plain functions, and a stream of updates, as servers do; `sends-N` sends N tasks to one plain node; `nodes-N` runs ten supersteps in a graph of N nodes; `at-once-N` has N
 runs at a time in one event loop, `threads-N` in as many threads.
 """
 
