@@ -64,13 +64,13 @@ pub(crate) struct Execution {
     outputs: FxHashSet<ChannelId>,
     control: Option<Value>,
     /// Says what versions are, if the run is saved.
-    saver: Option<Value>,
+    pub(crate) saver: Option<Value>,
     /// Whether those are LangGraph's, which the saver needn't be asked for.
     counts_versions: bool,
     /// Whether the place hears of every superstep, to save it.
     saves_each: bool,
     pub(crate) event_loop: Option<Value>,
-    streamed: Option<Streamed>,
+    pub(crate) streamed: Option<Streamed>,
     /// The thread that runs it, until its stop was taken.
     thread: Mutex<Option<Arc<Thread>>>,
     /// What goes on when the facade says so.
@@ -308,14 +308,6 @@ impl Execution {
     fn take_thread(&self, other: Option<Arc<Thread>>) -> Option<Arc<Thread>> {
         let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::replace(&mut *thread, other)
-    }
-
-    pub(crate) fn is_saved(&self) -> bool {
-        self.saver.is_some()
-    }
-
-    pub(crate) fn is_streamed(&self) -> bool {
-        self.streamed.is_some()
     }
 
     pub(crate) fn is_async(&self) -> bool {

@@ -52,8 +52,8 @@ pub(crate) enum Stage {
     /// A runnable the node returned.
     Recursed,
     Write(usize),
-    /// A conditional edge, of what it is to be asked, in a thread.
-    Ask(usize, Value),
+    /// A conditional edge: what it is to be asked, and its function, which a thread calls.
+    Ask(usize, Value, Value),
     /// A conditional edge's answer to what it was asked.
     Answer(usize, Value),
     /// The answer of a runnable that a conditional edge returned.
@@ -68,7 +68,11 @@ impl Stage {
     /// Visits what it holds.
     pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         match self {
-            Stage::Called(held) | Stage::Ask(_, held) | Stage::Answer(_, held) => visit.call(held),
+            Stage::Called(held) | Stage::Answer(_, held) => visit.call(held),
+            Stage::Ask(_, asked, function) => {
+                visit.call(asked)?;
+                visit.call(function)
+            }
             Stage::Held(then, value) => {
                 visit.call(value)?;
                 then.traverse(visit)
@@ -216,9 +220,10 @@ impl Execution {
                 Stage::Ask(..) if flight.thread.is_none() => {
                     return Ok(Flow::elsewhere(py, true));
                 }
-                Stage::Ask(index, ref asked) => {
+                Stage::Ask(index, ref asked, ref function) => {
                     let asked = asked.clone_ref(py).into_bound(py);
-                    let flow = self.ask_in_thread(py, flight, index, asked)?;
+                    let function = function.clone_ref(py).into_bound(py);
+                    let flow = self.ask_in_thread(py, flight, index, asked, function)?;
                     if let Flow::Wait(..) = flow {
                         return Ok(flow);
                     }

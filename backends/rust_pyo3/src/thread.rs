@@ -95,7 +95,11 @@ impl Execution {
 
     /// Whether a thread's commits call nothing in the event loop.
     pub(crate) fn commits_in_thread(&self, py: Python<'_>, thread: &Thread) -> PyResult<bool> {
-        Ok(!self.is_saved() && !self.is_streamed() && self.reduces_in_thread(py, thread)?)
+        Ok(
+            self.saver.is_none()
+                && self.streamed.is_none()
+                && self.reduces_in_thread(py, thread)?,
+        )
     }
 
     /// Whether no reducer is the event loop's to call.

@@ -116,12 +116,12 @@ impl Execution {
             return Ok(Flow::elsewhere(py, false));
         }
         let asked = self.question(py, flight, branch)?;
-        if threaded.is_some() {
+        if let Some(threaded) = threaded {
             if flight.thread.is_none() {
-                flight.stage = Stage::Ask(index, asked.unbind());
+                flight.stage = Stage::Ask(index, asked.unbind(), threaded.unbind());
                 return Ok(Flow::elsewhere(py, true));
             }
-            return self.ask_in_thread(py, flight, index, asked);
+            return self.ask_in_thread(py, flight, index, asked, threaded);
         }
         let answer = match function {
             Some((function, awaited)) => {
@@ -160,17 +160,8 @@ impl Execution {
         flight: &mut Flight,
         index: usize,
         asked: Bound<'_, PyAny>,
+        function: Bound<'_, PyAny>,
     ) -> PyResult<Flow> {
-        let recipe = Arc::clone(&flight.recipe);
-        let function = match self.function(branch_at(&recipe, index)?.path.bind(py))? {
-            Some((function, _)) => self.threaded(&function)?,
-            None => None,
-        };
-        let Some(function) = function else {
-            // It was replaced meanwhile.
-            flight.stage = Stage::Write(index);
-            return Ok(Flow::elsewhere(py, false));
-        };
         let context = self.context(py, flight)?;
         let answer = context.call_method1(intern!(py, "run"), (function, &asked))?;
         let is_plain = answer.is_exact_instance_of::<PyString>();
