@@ -18,6 +18,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from langgraph_engine.execute import MOMENT
+from langgraph_engine.turns import held_up
 
 if TYPE_CHECKING:
     from langgraph_engine.compiled import CompiledGraph
@@ -83,15 +84,18 @@ class HandOver:
         executor = _executor_of(self._event_loop)
         if executor is None:
             return None
-        stay = self._stay = _Stay(self._event_loop, executor, self._meeting())
+        self._stay = None
+        stay = _Stay(self._event_loop, executor, self._meeting())
         stay.cancel = executor.submit(stay.serve, job).cancel
+        self._stay = stay
         return False
 
     def forget(self) -> None:
         """Nobody waits any more for the job that was begun last. A thread that hasn't begun it won't."""
-        if self._stay is not None:
-            self._stay.cancel()
-            self._stay = None  # its thread may be busy for long
+        stay, self._stay = self._stay, None  # its thread may be busy for long
+        if stay is not None:
+            stay.cancel()
+            stay.dismiss()
 
     def close(self) -> None:
         """The run is over: nobody need wait for it."""
@@ -158,8 +162,15 @@ class _Stay:
     def ask(self, job: Job) -> bool | None:
         """Whether a job is done; None if the thread has left."""
         self._job = job
-        waits = self._was_short and not getattr(self._event_loop, "_ready", True)
-        return self._meeting.ask(_LOOP_WAITS if waits else 0)
+        if self._was_short and not getattr(self._event_loop, "_ready", True):
+            began = monotonic()
+            is_done = self._meeting.ask(_LOOP_WAITS)
+            held_up(monotonic() - began)
+        else:
+            is_done = self._meeting.ask(0)
+        if is_done is None:
+            self._job = None
+        return is_done
 
     def dismiss(self) -> None:
         """Have the thread leave, once it has nothing to do."""

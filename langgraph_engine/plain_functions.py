@@ -114,15 +114,23 @@ class PlainFunctions:
         if len(self._waiting) > 1 and all(job.plan.is_quick for job in self._waiting):
             # If there are no threads any more, each of them is told.
             with contextlib.suppress(RuntimeError):
-                is_done = self._hand_over.begin(self)
-                if is_done is None:
-                    begin_in_thread(self._event_loop, self._run_and_tell)
-                if is_done:
-                    self.give()
-                else:
-                    self._watch = self._event_loop.call_later(MOMENT, self._look)
+                self._begin()
                 return
         self._call_each()
+
+    def _begin(self) -> None:
+        """Have one thread call all of them."""
+        is_done: bool | None = False
+        try:
+            is_done = self._hand_over.begin(self)
+            if is_done is None:
+                begin_in_thread(self._event_loop, self._run_and_tell)
+        finally:
+            # Whoever interrupts an event loop that waits may go on with it.
+            if not is_done:
+                self._watch = self._event_loop.call_later(MOMENT, self._look)
+        if is_done:
+            self.give()
 
     def _call_each(self) -> None:
         """Have a thread for each of those that nobody began."""

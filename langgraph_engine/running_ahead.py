@@ -203,7 +203,7 @@ def _run_in_thread(run: AsyncLoop | UnwatchedRun, stop: Stop) -> Generator[Any, 
             if turn_is_due(run.event_loop):
                 yield
         elif is_done is None:
-            yield from run.event_loop.run_in_executor(None, job.run)
+            yield from _in_others_thread(run.event_loop, job.run).__await__()
         else:
             job.given = run.event_loop.create_future()
             yield from job.given
@@ -220,6 +220,11 @@ def _run_in_thread(run: AsyncLoop | UnwatchedRun, stop: Stop) -> Generator[Any, 
         error = yield from as_out_of_a_thread(error).__await__()
         return over._replace(detail=(task, error, cancels))
     return over
+
+
+async def _in_others_thread(event_loop: Any, function: Callable[[], Any]) -> None:
+    """Have it called by whoever has the event loop's threads; what that gives may be any awaitable."""
+    await event_loop.run_in_executor(None, function)
 
 
 class _GoOn:

@@ -8,15 +8,18 @@ from __future__ import annotations
 import threading
 from typing import Any, Final
 
-__all__ = ["turn_is_due"]
+__all__ = ["held_up", "turn_is_due"]
 
 _STEPS_WITHOUT_A_TURN: Final = 16
+_HELD_UP_AT_MOST: Final = 0.0005
+"""Seconds an event loop may wait for threads, all in all, before it has a turn."""
 
 
 class _Steps(threading.local):
-    """How many tasks this thread's event loop ended, whatever runs they belong to."""
+    """How many tasks this thread's event loop ended, and how long it was held up, whatever runs they belong to."""
 
     ended = 0
+    held_up = 0.0
 
 
 _steps = _Steps()
@@ -29,8 +32,16 @@ def turn_is_due(event_loop: Any) -> bool:
     but not for long, as only a turn looks at sockets.
     """
     ended = _steps.ended = _steps.ended + 1
+    if _steps.held_up > _HELD_UP_AT_MOST:
+        _steps.held_up = 0.0
+        return True
     return bool(
         ended % _STEPS_WITHOUT_A_TURN == 0
         or getattr(event_loop, "_ready", True)
         or getattr(event_loop, "_scheduled", True)
     )
+
+
+def held_up(seconds: float) -> None:
+    """An event loop waited for a thread: what comes from elsewhere, as from a socket, waited too."""
+    _steps.held_up += seconds

@@ -8,6 +8,7 @@ import contextvars
 import functools
 import itertools
 import operator
+import os
 import threading
 import time
 import traceback
@@ -28,6 +29,7 @@ from pydantic import BaseModel, field_validator
 
 import langgraph_engine
 from langgraph_engine import hand_over
+from langgraph_engine.plain_functions import PlainFunctions
 
 ENGINES = [info.name for info in langgraph_engine.engines() if info.name != "langgraph"]
 REQUEST = contextvars.ContextVar("REQUEST", default="none")
@@ -493,6 +495,35 @@ def test_whoever_replaces_how_functions_are_handed_over_is_asked() -> None:
     assert len(handed_over) >= 4
 
 
+class _Awaited:
+    """Can be awaited, and nothing else."""
+
+    def __init__(self, future: Any) -> None:
+        self._future = future
+
+    def __await__(self) -> Any:
+        return self._future.__await__()
+
+
+@pytest.mark.parametrize("is_coroutine", [False, True])
+@pytest.mark.usefixtures("either")
+def test_whoever_hands_functions_over_may_give_any_awaitable(*, is_coroutine: bool) -> None:
+
+    async def main() -> Any:
+        event_loop: Any = asyncio.get_running_loop()
+        hand_over = event_loop.run_in_executor
+
+        async def awaiting(*args: Any) -> Any:
+            return await hand_over(*args)
+
+        event_loop.run_in_executor = (
+            awaiting if is_coroutine else lambda *args: _Awaited(hand_over(*args))
+        )
+        return (await _loop(_step).ainvoke({"count": 0}))["count"]
+
+    assert asyncio.run(main()) == 4
+
+
 @pytest.mark.usefixtures("either")
 def test_an_event_loop_may_be_closed_at_once(caplog: pytest.LogCaptureFixture) -> None:
     graph = _loop(_step)
@@ -634,6 +665,20 @@ def test_without_threads_it_says_what_stock_says() -> None:
         await _loop(_step).ainvoke({"count": 0})
 
     with pytest.raises(RuntimeError, match="Executor shutdown has been called") as raised:
+        asyncio.run(main())
+    assert raised.value.__notes__[0].startswith("During task with name 'node' and id ")
+
+
+@pytest.mark.usefixtures("either")
+def test_an_executor_that_takes_nothing_any_more_is_heard() -> None:
+
+    async def main() -> None:
+        executor = concurrent.futures.ThreadPoolExecutor()
+        executor.shutdown()
+        asyncio.get_running_loop().set_default_executor(executor)
+        await _loop(_step).ainvoke({"count": 0})
+
+    with pytest.raises(RuntimeError, match="cannot schedule new futures after shutdown") as raised:
         asyncio.run(main())
     assert raised.value.__notes__[0].startswith("During task with name 'node' and id ")
 
@@ -997,6 +1042,71 @@ def test_a_function_may_have_its_run_cancelled() -> None:
     run: Any = None
     asyncio.run(main())
     assert counts == [*range(7)]
+
+
+@pytest.mark.usefixtures("either")
+def test_what_comes_from_elsewhere_is_not_kept_waiting() -> None:
+    """A pipe that a function wrote to is read a few supersteps later at most."""
+    reading, writing = os.pipe()
+    read = written = 0
+    late: list[int] = []
+
+    def node(state: State) -> State:
+        nonlocal written
+        os.write(writing, b"x")
+        written += 1
+        time.sleep(0.0003)
+        return _step(state)
+
+    def ready() -> None:
+        nonlocal read
+        read += len(os.read(reading, 100))
+
+    async def main() -> None:
+        event_loop = asyncio.get_running_loop()
+        event_loop.add_reader(reading, ready)
+        graph = _loop(node, lambda state: "node" if state["count"] < 60 else END)
+        async for _ in graph.astream({"count": 0}, {"recursion_limit": 99}):
+            late.append(written - read)  # noqa: PERF401 - as it was then
+        event_loop.remove_reader(reading)
+
+    try:
+        asyncio.run(main())
+    finally:
+        os.close(reading)
+        os.close(writing)
+    assert len(late) == 60
+    assert max(late) <= 5
+
+
+@pytest.mark.usefixtures("installed")
+def test_an_interrupted_event_loop_that_waited_may_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was interrupted had ended, and nobody was told."""
+    begin = hand_over.HandOver.begin
+
+    def interrupted(self: Any, job: Any) -> Any:
+        if not is_quick or not isinstance(job, PlainFunctions):
+            return begin(self, job)
+        monkeypatch.undo()
+        helper = threading.Thread(target=job.run)
+        helper.start()
+        helper.join()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(hand_over.HandOver, "begin", interrupted)
+    graph = _wide(lambda number: {"seen": [number]}, 3)
+    is_quick = False
+    event_loop = asyncio.new_event_loop()
+    try:
+        for _ in range(QUICK):
+            event_loop.run_until_complete(graph.ainvoke({"count": 0}))
+        is_quick = True
+        run = event_loop.create_task(graph.ainvoke({"count": 0}))
+        with pytest.raises(KeyboardInterrupt):
+            event_loop.run_until_complete(run)
+        assert event_loop.run_until_complete(asyncio.wait_for(run, 20))["seen"] == [0, 1, 2]
+    finally:
+        event_loop.close()
 
 
 @pytest.mark.parametrize("way", ["stream", "invoke", "fail"])

@@ -153,6 +153,7 @@ fn several_processors() -> bool {
     *SEVERAL.get_or_init(|| available_parallelism().is_ok_and(|number| number.get() > 1))
 }
 
+/// An hour at most, which a clock can be asked to add.
 fn duration(seconds: f64) -> Duration {
-    Duration::try_from_secs_f64(seconds).unwrap_or_default()
+    Duration::try_from_secs_f64(seconds.min(3600.0)).unwrap_or_default()
 }
