@@ -81,16 +81,16 @@ class NodeCoroutine:
         call = self.task.plan.plain_function()
         if call is None:
             return False
+        loop: AsyncLoop = self.task.loop  # type: ignore[assignment]  # as below
         try:
             self._context, function = self.task.plan.prepared(self.task, call)
         except Exception as error:  # noqa: BLE001 - as above
-            self._asyncio_task = self.task.loop.event_loop.create_future()
+            self._asyncio_task = loop.event_loop.create_future()
             self._asyncio_task.set_exception(error)
+            self._asyncio_task.add_done_callback(self)
         else:
-            self._asyncio_task = functions.add(self.task.plan, self._context, function)
-        loop: AsyncLoop = self.task.loop  # type: ignore[assignment]  # as below
+            self._asyncio_task = functions.add(self.task.plan, self._context, function, self)
         loop.takes_part(self._asyncio_task, self)
-        self._asyncio_task.add_done_callback(self)
         return True
 
     def _run(self, coroutine: Any) -> None:

@@ -419,8 +419,11 @@ def _start_all(
         futures[future] = task
         future.add_done_callback(finished)
     if functions:
-        # Once the coroutines before them took their first steps.
-        loop.event_loop.call_soon(functions.start)
+        if len(functions) < len(tasks) or turn_is_due(loop.event_loop):
+            # Once the coroutines before them took their first steps.
+            loop.event_loop.call_soon(functions.start)
+        else:
+            functions.start()
     return futures
 
 

@@ -17,7 +17,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from contextvars import Context
+from contextvars import Context, copy_context
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
@@ -66,12 +66,14 @@ class _Job(NamedTuple):
     context: Context
     call: Callable[[], Any]
     given: Any
+    done: Callable[[Any], None]
 
 
 class _Outcome(NamedTuple):
     """What became of a function: what it raised, or what it returned."""
 
     given: Any
+    done: Callable[[Any], None]
     error: BaseException | None
     value: Any
 
@@ -93,20 +95,28 @@ class PlainFunctions:
         self._begun = self._looked_at = 0
         self._watch: Any = None
 
-    def __bool__(self) -> bool:
-        """Whether there are any."""
-        return bool(self._waiting)
+    def __len__(self) -> int:
+        """How many nobody began."""
+        return len(self._waiting)
 
-    def add(self, plan: NodePlan, context: Context, call: Callable[[], Any]) -> Any:
+    def add(
+        self,
+        plan: NodePlan,
+        context: Context,
+        call: Callable[[], Any],
+        done: Callable[[Any], None],
+    ) -> Any:
         """A task's function: the future of what it returns.
 
         Args:
             plan: Of the task's node.
             context: The node's; the function is called in a copy of it.
             call: Calls the function.
+            done: Called with the future once it is done.
         """
         given = self._event_loop.create_future()
-        self._waiting.append(_Job(plan, context, call, given))
+        given.add_done_callback(done)
+        self._waiting.append(_Job(plan, context, call, given, done))
         return given
 
     def start(self) -> None:
@@ -130,7 +140,31 @@ class PlainFunctions:
             if not is_done:
                 self._watch = self._event_loop.call_later(MOMENT, self._look)
         if is_done:
-            self.give()
+            if all(ended.error is None for ended in self._ended):
+                self._conclude()
+            else:
+                self.give()
+
+    def _conclude(self) -> None:
+        """Take what all of them returned, without a turn of the event loop, unless a function asked something of it."""
+        if getattr(self._event_loop, "_ready", True):
+            self._event_loop.call_soon(self.give)
+            return
+        while self._ended:
+            given, done, _, value = self._ended.popleft()
+            if given.remove_done_callback(done):  # else it was stopped
+                given.set_result(value)
+                self._call_back(done, given)
+
+    def _call_back(self, done: Callable[[Any], None], given: Any) -> None:
+        """Call a future's callback as the event loop does."""
+        try:
+            copy_context().run(done, given)
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # noqa: BLE001 - nobody else hears of it
+            told = {"message": f"Exception in callback {done!r}", "exception": error}
+            self._event_loop.call_exception_handler(told)
 
     def _call_each(self) -> None:
         """Have a thread for each of those that nobody began."""
@@ -164,7 +198,7 @@ class PlainFunctions:
             self._watch = None
         exits = None
         while self._ended:
-            given, error, value = self._ended.popleft()
+            given, _, error, value = self._ended.popleft()
             if isinstance(error, (KeyboardInterrupt, SystemExit)):
                 exits = error
             if given.done():
@@ -213,17 +247,17 @@ class PlainFunctions:
 
     def _call(self, job: _Job, *, alone: bool) -> bool:
         """Call a function; whether it raises. What it does to its context ends here, as in LangGraph."""
-        plan, context, call, given = job
+        plan, context, call, given, done = job
         del job
         began = time.perf_counter()
         try:
-            ended = _Outcome(given, None, context.copy().run(call))
+            ended = _Outcome(given, done, None, context.copy().run(call))
         except BaseException as error:  # noqa: BLE001 - it is for whoever waits
-            ended = _Outcome(given, error, None)
+            ended = _Outcome(given, done, error, None)
         plan.took(time.perf_counter() - began, alone=alone)
         fails = ended.error is not None
         self._ended.append(ended)
-        del given, ended  # what was raised refers to this frame
+        del given, done, ended  # what was raised refers to this frame
         return fails
 
     def _tell(self) -> None:
