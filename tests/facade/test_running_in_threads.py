@@ -699,6 +699,12 @@ def _wide(node: Callable[[int], State], width: int = 6, **options: Any) -> Any:
     return builder.compile(**options)
 
 
+async def _made_quick(graph: Any) -> None:
+    """Run a graph until its nodes are known to end in a moment."""
+    for _ in range(QUICK):
+        await graph.ainvoke({"count": 0})
+
+
 def _several_times(graph: Any, first: Any, then: Any) -> tuple[list[Any], Any]:
     """Run a graph until its nodes are known to be quick, then once more; what came of the runs."""
 
@@ -854,8 +860,7 @@ def test_functions_may_wait_for_each_other() -> None:
 
     async def main() -> Any:
         nonlocal waits
-        for _ in range(QUICK):
-            await graph.ainvoke({"count": 0})
+        await _made_quick(graph)
         waits = True
         return [(await graph.ainvoke({"count": 0}))["seen"] for _ in range(3)]
 
@@ -877,8 +882,7 @@ def test_a_function_may_wait_for_what_becomes_of_another() -> None:
 
     async def main() -> Any:
         nonlocal waits
-        for _ in range(QUICK):
-            await graph.ainvoke({"count": 0})
+        await _made_quick(graph)
         waits = True
         seen = []
         async for chunk in graph.astream({"count": 0}):
@@ -910,8 +914,7 @@ def test_what_was_not_begun_is_not_called_once_a_run_is_cancelled() -> None:
         nonlocal waits, event_loop, reached
         event_loop, reached = asyncio.get_running_loop(), asyncio.Event()
         event_loop.set_default_executor(concurrent.futures.ThreadPoolExecutor(1))
-        for _ in range(QUICK):
-            await graph.ainvoke({"count": 0})
+        await _made_quick(graph)
         called.clear()
         waits = True
         run = asyncio.create_task(graph.ainvoke({"count": 0}))
@@ -940,8 +943,7 @@ def test_side_by_side_without_threads_it_says_what_stock_says() -> None:
     graph = builder.compile()
 
     async def main() -> None:
-        for _ in range(QUICK):
-            await graph.ainvoke({"count": 0})
+        await _made_quick(graph)
         await asyncio.get_running_loop().shutdown_default_executor()
         await graph.ainvoke({"count": 0})
 
@@ -1100,8 +1102,7 @@ def test_a_run_ends_whose_event_loop_was_interrupted_as_it_waited(
     is_quick = False
     event_loop = asyncio.new_event_loop()
     try:
-        for _ in range(QUICK):
-            event_loop.run_until_complete(graph.ainvoke({"count": 0}))
+        event_loop.run_until_complete(_made_quick(graph))
         is_quick = True
         run = event_loop.create_task(graph.ainvoke({"count": 0}))
         with pytest.raises(KeyboardInterrupt):
