@@ -35,10 +35,10 @@ from langgraph.types import Overwrite, Send
 
 from langgraph_engine import upstream
 from langgraph_engine.delta import delta_fold
-from langgraph_engine.execute import Executor, Meeting
+from langgraph_engine.execute import Executor
 from langgraph_engine.execution import make_executor
 from langgraph_engine.forks import free_in_forks
-from langgraph_engine.meeting import meetings
+from langgraph_engine.meeting import Meeting, meetings
 from langgraph_engine.message_reducer import aggregate_of
 from langgraph_engine.node_plans import NodePlans
 from langgraph_engine.protocol import ChannelSpec, Engine, GraphSpec, NodeSpec, Program

@@ -41,8 +41,6 @@ __all__ = [
     "Executor",
     "Host",
     "Managed",
-    "Meeting",
-    "MeetingEngine",
     "NodeCall",
     "Place",
     "Stop",
@@ -452,63 +450,4 @@ class ExecutingEngine(Protocol):
 
         A call is made when it is asked for: the time to ask is when its node first runs. Any thread may.
         """
-        ...
-
-
-class Meeting(Protocol):
-    """Where an event loop and one of its threads meet that wait for each other, again and again.
-
-    The thread has a job from the start. What a job is, and what it gives, they have elsewhere: this is where they are told.
-    """
-
-    def ask(self, seconds: float) -> bool | None:
-        """In the event loop: there is a job, the one before having been told done.
-
-        Args:
-            seconds: So long at most the event loop waits for it to be done.
-
-        Returns:
-            Whether it is done; None if the thread has left, and there is nobody to do it.
-
-        Behavior:
-            - The thread finds each job once, and the event loop is told of each once.
-            - A job that isn't done in time is done all the same; the thread hears that nobody waits.
-            - Once the thread has left, no job is taken.
-        """
-        ...
-
-    def dismiss(self) -> None:
-        """In the event loop, the one job before having been told done: there will be no other.
-
-        Behavior:
-            - A thread that looks for a job leaves.
-        """
-        ...
-
-    def finished(self, seconds: float) -> bool | None:
-        """In the thread: the job is done.
-
-        Args:
-            seconds: So long at most the thread looks for another one.
-
-        Returns:
-            Whether another one came, the event loop being told; if not, the thread has left. None if the event loop doesn't
-            wait: it is to be told, and then to ``look``.
-        """
-        ...
-
-    def look(self, seconds: float) -> bool:
-        """In the thread: whether another job comes; if not, the thread has left."""
-        ...
-
-    def leave(self) -> bool:
-        """In the thread: the job is done, and the thread leaves; whether the event loop was told."""
-        ...
-
-
-class MeetingEngine(Protocol):
-    """An engine with the capability ``meeting``, of threads that tell each other faster than Python's locks do."""
-
-    def meeting(self) -> Meeting:
-        """A new one."""
         ...

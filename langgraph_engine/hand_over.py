@@ -6,7 +6,7 @@ a moment the last time, the event loop waits for it as well, for no longer than 
 
     HandOver.begin   the event loop hands a job over, and is told when it is done, if it doesn't wait for that
         _Stay        ... to the thread that waits for this run, or to any other of the executor's
-            Meeting  where the two tell each other (``execute``)
+            Meeting  where the two tell each other
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from langgraph_engine.turns import held_up
 
 if TYPE_CHECKING:
     from langgraph_engine.compiled import CompiledGraph
-    from langgraph_engine.execute import Meeting
+    from langgraph_engine.meeting import Meeting
 
 __all__ = ["HandOver", "Job", "begin_in_thread", "hand_over_of"]
 
@@ -92,10 +92,9 @@ class HandOver:
 
     def forget(self) -> None:
         """Nobody waits any more for the job that was begun last. A thread that hasn't begun it won't."""
-        stay, self._stay = self._stay, None  # its thread may be busy for long
-        if stay is not None:
-            stay.cancel()
-            stay.dismiss()
+        if self._stay is not None:
+            self._stay.cancel()
+        self.close()  # its thread may be busy for long
 
     def close(self) -> None:
         """The run is over: nobody need wait for it."""

@@ -1,15 +1,16 @@
-"""Where an event loop and a thread meet that wait for each other, for engines without the capability ``meeting``."""
+"""Where an event loop and a thread meet that wait for each other: the optional capability ``meeting``.
+
+MeetingEngine.meeting() -> Meeting      an engine's own
+LockMeeting                             the facade's, for engines without the capability
+"""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Protocol
 
-if TYPE_CHECKING:
-    from langgraph_engine.execute import Meeting
-
-__all__ = ["LockMeeting", "meetings"]
+__all__ = ["LockMeeting", "Meeting", "MeetingEngine", "meetings"]
 
 _BUSY: Final = 0
 """The thread has a job, or finds one when it looks; the event loop goes on."""
@@ -21,13 +22,72 @@ _LEFT: Final = 3
 """The thread has left, or is to leave when it looks."""
 
 
+class Meeting(Protocol):
+    """Where an event loop and one of its threads meet that wait for each other, again and again.
+
+    The thread has a job from the start. What a job is, and what it gives, they have elsewhere: this is where they are told.
+    """
+
+    def ask(self, seconds: float) -> bool | None:
+        """In the event loop: there is a job, the one before having been told done.
+
+        Args:
+            seconds: So long at most the event loop waits for it to be done.
+
+        Returns:
+            Whether it is done; None if the thread has left, and there is nobody to do it.
+
+        Behavior:
+            - The thread finds each job once, and the event loop is told of each once.
+            - A job that isn't done in time is done all the same; the thread hears that nobody waits.
+            - Once the thread has left, no job is taken.
+        """
+        ...
+
+    def dismiss(self) -> None:
+        """In the event loop, the one job before having been told done: there will be no other.
+
+        Behavior:
+            - A thread that looks for a job leaves.
+        """
+        ...
+
+    def finished(self, seconds: float) -> bool | None:
+        """In the thread: the job is done.
+
+        Args:
+            seconds: So long at most the thread looks for another one.
+
+        Returns:
+            Whether another one came, the event loop being told; if not, the thread has left. None if the event loop doesn't
+            wait: it is to be told, and then to ``look``.
+        """
+        ...
+
+    def look(self, seconds: float) -> bool:
+        """In the thread: whether another job comes; if not, the thread has left."""
+        ...
+
+    def leave(self) -> bool:
+        """In the thread: the job is done, and the thread leaves; whether the event loop was told."""
+        ...
+
+
+class MeetingEngine(Protocol):
+    """An engine with the capability ``meeting``, of threads that tell each other faster than Python's locks do."""
+
+    def meeting(self) -> Meeting:
+        """A new one."""
+        ...
+
+
 def meetings(engine: Any) -> Callable[[], Meeting]:
     """What makes them: an engine that has the capability, or ``LockMeeting``."""
     return engine.meeting if "meeting" in engine.capabilities else LockMeeting
 
 
 class LockMeeting:
-    """See ``execute.Meeting``: each side sleeps until the other one wakes it."""
+    """See ``Meeting``: each side sleeps until the other one wakes it."""
 
     __slots__ = ("_done", "_jobs", "_lock", "_state")
 

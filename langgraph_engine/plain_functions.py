@@ -185,9 +185,8 @@ class PlainFunctions:
             self._looked_at = self._begun
             self._watch = self._event_loop.call_later(MOMENT, self._look)
         else:
-            self._tells_each = (
-                True  # before what has ended is taken: it looks once it added to that
-            )
+            # Before what has ended is taken: the thread looks once it added to that.
+            self._tells_each = True
             self._call_each()
         self.give()
 

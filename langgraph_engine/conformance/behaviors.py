@@ -1,6 +1,6 @@
 """The Behavior bullets of the protocol: what there is to prove.
 
-They are read from the docstrings of ``langgraph_engine.protocol`` and ``langgraph_engine.execute``, so a bullet
+They are read from the docstrings of ``langgraph_engine.protocol``, ``execute`` and ``meeting``, so a bullet
 added there without a test fails the suite. Scenarios and tests quote a bullet as ``"<method>: <bullet>"``, without backticks.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterable, Iterator
 
-from langgraph_engine import execute, protocol
+from langgraph_engine import execute, meeting, protocol
 
 __all__ = ["behaviors", "behaviors_of", "unproven", "unquotable"]
 
@@ -20,7 +20,7 @@ _CONTRACTS = (
     protocol.Run,
     protocol.PlanningRun,
     execute.Execution,
-    execute.Meeting,
+    meeting.Meeting,
 )
 
 

@@ -13,8 +13,7 @@ from typing import Any
 
 import pytest
 
-from langgraph_engine.execute import Meeting
-from langgraph_engine.meeting import meetings
+from langgraph_engine.meeting import Meeting, meetings
 from langgraph_engine.protocol import Engine
 
 pytestmark = pytest.mark.level("protocol")

@@ -10,7 +10,8 @@ from langgraph_engine_rust import _native
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from langgraph_engine.execute import Executor, Host, Meeting, NodeCall
+    from langgraph_engine.execute import Executor, Host, NodeCall
+    from langgraph_engine.meeting import Meeting
     from langgraph_engine.protocol import GraphSpec, Program
 
 __all__ = ["RustEngine"]
