@@ -39,7 +39,7 @@ from langgraph_engine.execute import Executor
 from langgraph_engine.execution import make_executor
 from langgraph_engine.forks import free_in_forks
 from langgraph_engine.meeting import Meeting, meetings
-from langgraph_engine.message_reducer import aggregate_of
+from langgraph_engine.message_reducer import MergeMessages, aggregate_of, merging
 from langgraph_engine.node_plans import NodePlans
 from langgraph_engine.protocol import ChannelSpec, Engine, GraphSpec, NodeSpec, Program
 
@@ -117,8 +117,16 @@ def _is_known(reducer: Any) -> bool:
     ) or upstream.is_add_messages(reducer)
 
 
-def channel_spec(name: str, channel: BaseChannel[Any, Any, Any]) -> ChannelSpec:
-    """Describe one channel for an engine. Subclasses of LangGraph's kinds are ``custom``."""
+def channel_spec(
+    name: str, channel: BaseChannel[Any, Any, Any], merge: MergeMessages | None = None
+) -> ChannelSpec:
+    """Describe one channel for an engine. Subclasses of LangGraph's kinds are ``custom``.
+
+    Args:
+        name: The channel's key in the graph.
+        channel: The channel.
+        merge: Makes a reducer of messages, if the engine has one.
+    """
     kind = _KINDS.get(type(channel), "custom")
     if type(channel) is DeltaChannel:
         return ChannelSpec(name, kind, fold=delta_fold(channel), initial=channel.typ)
@@ -129,7 +137,7 @@ def channel_spec(name: str, channel: BaseChannel[Any, Any, Any]) -> ChannelSpec:
             return ChannelSpec(name, "tasks")
         return ChannelSpec(name, kind, accumulate=channel.accumulate)  # type: ignore[attr-defined]
     if kind == "binary_operator":
-        return _folding_spec(name, channel)  # type: ignore[arg-type]
+        return _folding_spec(name, channel, merge)  # type: ignore[arg-type]
     if kind in ("named_barrier", "named_barrier_after_finish"):
         names = channel.names  # type: ignore[attr-defined]
         if all(isinstance(item, str) for item in names):
@@ -140,8 +148,10 @@ def channel_spec(name: str, channel: BaseChannel[Any, Any, Any]) -> ChannelSpec:
     return ChannelSpec(name, kind)
 
 
-def _folding_spec(name: str, channel: BinaryOperatorAggregate[Any]) -> ChannelSpec:
-    aggregate = aggregate_of(channel)
+def _folding_spec(
+    name: str, channel: BinaryOperatorAggregate[Any], merge: MergeMessages | None
+) -> ChannelSpec:
+    aggregate = aggregate_of(channel, merge)
 
     def fold(base: Any, values: Sequence[Any]) -> Any:
         reducer, start = aggregate.operator, 0
@@ -181,11 +191,11 @@ def _folding_spec(name: str, channel: BinaryOperatorAggregate[Any]) -> ChannelSp
     )
 
 
-def graph_spec(graph: upstream.AnyPregel) -> GraphSpec:
-    """Describe a graph for an engine."""
+def graph_spec(graph: upstream.AnyPregel, merge: MergeMessages | None = None) -> GraphSpec:
+    """Describe a graph for an engine; ``merge`` as for ``channel_spec``."""
     channels = {k: c for k, c in graph.channels.items() if isinstance(c, BaseChannel)}
     return GraphSpec(
-        channels=tuple(channel_spec(name, channel) for name, channel in channels.items()),
+        channels=tuple(channel_spec(name, channel, merge) for name, channel in channels.items()),
         nodes=tuple(
             NodeSpec(
                 name=name,
@@ -206,7 +216,7 @@ def graph_spec(graph: upstream.AnyPregel) -> GraphSpec:
 def _compile(graph: upstream.AnyPregel, engine: Engine) -> CompiledGraph:
     channels = {k: c for k, c in graph.channels.items() if isinstance(c, BaseChannel)}
     managed = {k: m for k, m in graph.channels.items() if k not in channels}
-    spec = graph_spec(graph)
+    spec = graph_spec(graph, merging(engine))
     program = engine.compile(spec)
     kinds = {channel.name: channel.kind for channel in spec.channels}
     del spec  # which is as large as what follows

@@ -1,7 +1,8 @@
 """Handing a run over to a thread of the event loop's executor, and taking it back, again and again.
 
 A thread that gives a run back waits a moment for it to come again, as it does where it is streamed or saved: the
-executor's queue, its future and asyncio's future of that take longer than what is done in the thread. Where that took but
+executor's queue, its future and asyncio's future of that take longer than what is done in the thread. Where it didn't
+come soon the last time, as nodes await something, the thread doesn't wait. Where what is done in the thread took but
 a moment the last time, the event loop waits for it as well, for no longer than it would for a callback of that length.
 
     HandOver.begin   the event loop hands a job over, and is told when it is done, if it doesn't wait for that
@@ -32,6 +33,8 @@ _SHORT: Final = 0.0005
 """Seconds within which a job was done that the event loop may wait for the next time."""
 _LOOP_WAITS: Final = 0.001
 """... and for how many."""
+_TRIES_AGAIN_AFTER: Final = 16
+"""So many threads' first jobs aren't waited for once one was waited for in vain."""
 _run_in_executor = asyncio.BaseEventLoop.run_in_executor
 
 
@@ -63,11 +66,12 @@ class HandOver:
         meeting: Makes a place for it and a thread to meet.
     """
 
-    __slots__ = ("_event_loop", "_meeting", "_stay")
+    __slots__ = ("_event_loop", "_meeting", "_stay", "_too_late")
 
     def __init__(self, event_loop: Any, meeting: Callable[[], Meeting]) -> None:
         self._event_loop, self._meeting = event_loop, meeting
         self._stay: _Stay | None = None
+        self._too_late = 0  # so many more times a thread's first job isn't waited for
 
     def begin(self, job: Job) -> bool | None:
         """Have a thread do a job; whether it is done already.
@@ -77,18 +81,25 @@ class HandOver:
         Raises:
             RuntimeError: The event loop has no threads any more.
         """
-        if self._stay is not None:
-            is_done = self._stay.ask(job)
+        before = self._stay
+        if before is not None:
+            is_done = before.ask(job)
             if is_done is not None:
                 return is_done
         executor = _executor_of(self._event_loop)
         if executor is None:
             return None
         self._stay = None
-        stay = _Stay(self._event_loop, executor, self._meeting())
+        stay = _Stay(self._event_loop, executor, self._meeting(), before)
         stay.cancel = executor.submit(stay.serve, job).cancel
         self._stay = stay
-        return False
+        if self._too_late:
+            self._too_late -= 1
+            return False
+        is_done = stay.wait()
+        if is_done is False:  # all threads may be busy, and for long
+            self._too_late = _TRIES_AGAIN_AFTER
+        return bool(is_done)
 
     def forget(self) -> None:
         """Nobody waits any more for the job that was begun last. A thread that hasn't begun it won't."""
@@ -147,28 +158,56 @@ def _tell(job: Job, event_loop: Any) -> None:
 class _Stay:
     """A thread's time with a run: a job, and more if they come soon."""
 
-    __slots__ = ("_event_loop", "_job", "_meeting", "_others", "_was_short", "cancel")
+    __slots__ = (
+        "_comes_soon",
+        "_event_loop",
+        "_job",
+        "_meeting",
+        "_others",
+        "cancel",
+        "ended",
+        "was_short",
+    )
 
     cancel: Callable[[], Any]
     """Has the thread not begin, if it hasn't."""
+    ended: float
+    """When its last job did."""
+    was_short: bool
+    """Whether that took but a moment."""
 
-    def __init__(self, event_loop: Any, executor: Any, meeting: Meeting) -> None:
+    def __init__(
+        self, event_loop: Any, executor: Any, meeting: Meeting, before: _Stay | None
+    ) -> None:
         self._event_loop, self._meeting = event_loop, meeting
         self._others = getattr(executor, "_work_queue", None)  # who waits for a thread
         self._job: Job | None = None
-        self._was_short = False
+        self.ended = monotonic()
+        self.was_short = before is not None and before.was_short
+        self._comes_soon = before is None or self.ended - before.ended <= _COMES_AGAIN_WITHIN
+
+    def wait(self) -> bool | None:
+        """Whether the thread's first job is done; None if it wasn't waited for."""
+        return self._waiting(self._meeting.wait) if self._may_wait() else None
 
     def ask(self, job: Job) -> bool | None:
         """Whether a job is done; None if the thread has left."""
         self._job = job
-        if self._was_short and not getattr(self._event_loop, "_ready", True):
-            began = monotonic()
-            is_done = self._meeting.ask(_LOOP_WAITS)
-            held_up(monotonic() - began)
-        else:
-            is_done = self._meeting.ask(0)
+        ask = self._meeting.ask
+        is_done = self._waiting(ask) if self._may_wait() else ask(0)
         if is_done is None:
             self._job = None
+        return is_done
+
+    def _may_wait(self) -> bool:
+        """Whether what is to be done is likely to be done in a moment, and the event loop has nothing else to do."""
+        return self.was_short and not getattr(self._event_loop, "_ready", True)
+
+    @staticmethod
+    def _waiting(ask: Callable[[float], bool | None]) -> bool | None:
+        began = monotonic()
+        is_done = ask(_LOOP_WAITS)
+        held_up(monotonic() - began)
         return is_done
 
     def dismiss(self) -> None:
@@ -183,9 +222,11 @@ class _Stay:
         while job is not None:
             began = monotonic()
             comes_again = job.run()
-            took = monotonic() - began
-            self._was_short = took <= _SHORT
-            if took > MOMENT or not comes_again or self._others is None or not self._others.empty():
+            self.ended = monotonic()
+            took = self.ended - began
+            self.was_short = took <= _SHORT
+            comes_again = comes_again and self._comes_soon and took <= MOMENT
+            if not comes_again or self._others is None or not self._others.empty():
                 if not meeting.leave():
                     _tell(job, self._event_loop)
                 return

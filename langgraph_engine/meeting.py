@@ -28,6 +28,20 @@ class Meeting(Protocol):
     The thread has a job from the start. What a job is, and what it gives, they have elsewhere: this is where they are told.
     """
 
+    def wait(self, seconds: float) -> bool:
+        """In the event loop: wait for the job there is, of which nobody was told yet.
+
+        Args:
+            seconds: So long at most.
+
+        Returns:
+            Whether it is done. If not, the thread hears that nobody waits, or heard it already.
+
+        Behavior:
+            - The event loop is told here that a job is done, or it isn't and the thread knows.
+        """
+        ...
+
     def ask(self, seconds: float) -> bool | None:
         """In the event loop: there is a job, the one before having been told done.
 
@@ -103,8 +117,17 @@ class LockMeeting:
         """In the event loop: there is a job."""
         if not self._wakes(_AWAITED if seconds else _BUSY):
             return None
-        if not seconds:
-            return False
+        return self._is_done(seconds) if seconds else False
+
+    def wait(self, seconds: float) -> bool:
+        """In the event loop: wait for the job there is."""
+        with self._lock:
+            if self._state != _BUSY:
+                return False
+            self._state = _AWAITED
+        return self._is_done(seconds)
+
+    def _is_done(self, seconds: float) -> bool:
         if not self._done.acquire(timeout=seconds):
             with self._lock:
                 if self._state == _AWAITED:

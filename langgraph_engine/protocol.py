@@ -419,7 +419,8 @@ class Engine(Protocol):
         version: The engine's own version, for people.
         protocol_version: The ``PROTOCOL_VERSION`` it was written for.
         capabilities: Optional abilities, as names: ``channel:<kind>`` for each kind it keeps
-            natively, and ``codec``, ``savers``, ``commit_and_plan``, ``execute`` or ``meeting``.
+            natively, and ``codec``, ``savers``, ``commit_and_plan``, ``execute``, ``meeting`` or
+            ``messages``.
     """
 
     name: str

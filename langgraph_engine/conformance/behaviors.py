@@ -1,7 +1,7 @@
 """The Behavior bullets of the protocol: what there is to prove.
 
-They are read from the docstrings of ``langgraph_engine.protocol``, ``execute`` and ``meeting``, so a bullet
-added there without a test fails the suite. Scenarios and tests quote a bullet as ``"<method>: <bullet>"``, without backticks.
+They are read from the docstrings of ``langgraph_engine.protocol``, ``execute``, ``meeting`` and ``message_reducer``, so
+a bullet added there without a test fails the suite. Scenarios and tests quote a bullet as ``"<method>: <bullet>"``, without backticks.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterable, Iterator
 
-from langgraph_engine import execute, meeting, protocol
+from langgraph_engine import execute, meeting, message_reducer, protocol
 
 __all__ = ["behaviors", "behaviors_of", "unproven", "unquotable"]
 
@@ -21,6 +21,7 @@ _CONTRACTS = (
     protocol.PlanningRun,
     execute.Execution,
     meeting.Meeting,
+    message_reducer.MessageEngine,
 )
 
 

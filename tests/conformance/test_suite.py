@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from langgraph.types import Overwrite, Send
 
-from langgraph_engine import execute, meeting, protocol, upstream
+from langgraph_engine import execute, meeting, message_reducer, protocol, upstream
 from langgraph_engine.conformance import __main__ as command
 from langgraph_engine.conformance import behaviors as behaviors_module
 from langgraph_engine.conformance import record, scenario, values
@@ -30,7 +30,7 @@ EMPTY = {"channels": [], "nodes": [], "trigger_to_nodes": {}}
 
 def test_the_bullets_are_those_of_the_contract():
     found = behaviors()
-    contracts = (protocol, execute, meeting)
+    contracts = (protocol, execute, meeting, message_reducer)
     text = "".join(Path(str(module.__file__)).read_text() for module in contracts)
     counted = 0
     for part in text.split("Behavior:\n")[1:]:

@@ -21,7 +21,9 @@ from langgraph.channels import BinaryOperatorAggregate
 from langgraph.graph import add_messages
 from langgraph.graph.message import REMOVE_ALL_MESSAGES
 
-from langgraph_engine.message_reducer import aggregate_of
+from langgraph_engine import message_reducer, registry
+from langgraph_engine.conformance.engines import find_engine
+from langgraph_engine.message_reducer import MergeMessages, aggregate_of, merging
 
 
 class Own(HumanMessage):
@@ -32,6 +34,9 @@ class Named(str):
     __slots__ = ()
 
 
+ENGINES = [info.name for info in registry.available() if info.name != registry.STOCK]
+MERGES = {name: merging(find_engine(name)) for name in ENGINES}
+MERGES = {"facade": None, **{name: merge for name, merge in MERGES.items() if merge is not None}}
 KINDS = (AIMessage, HumanMessage, SystemMessage, Own)
 
 
@@ -42,8 +47,15 @@ def numbered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(uuid, "uuid4", lambda: uuid.UUID(int=drawn.getrandbits(128)))
 
 
-def _quick() -> Callable[[Any, Any], Any]:
-    operator: Callable[[Any, Any], Any] = aggregate_of(_channel()).operator
+@pytest.fixture(params=MERGES)
+def merge(request: pytest.FixtureRequest) -> MergeMessages | None:
+    """Makes the reducers of an engine; None for the facade's."""
+    return MERGES[request.param]
+
+
+@pytest.fixture
+def quick(merge: MergeMessages | None) -> Callable[[Any, Any], Any]:
+    operator: Callable[[Any, Any], Any] = aggregate_of(_channel(), merge).operator
     assert operator is not add_messages
     return operator
 
@@ -88,8 +100,7 @@ def _message(numbers: random.Random, pool: list[Any]) -> Any:
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_it_gives_what_langgraphs_gives(seed: int) -> None:
-    quick = _quick()
+def test_it_gives_what_langgraphs_gives(seed: int, quick: Callable[[Any, Any], Any]) -> None:
     for number in range(400):
 
         def make(number: int = number) -> tuple[Any, Any]:
@@ -112,8 +123,10 @@ def test_it_gives_what_langgraphs_gives(seed: int) -> None:
     ("left", "right"),
     [([], None), (None, []), ([HumanMessage("a", id="1")], None), ("hello", "there"), ((), [])],
 )
-def test_what_is_odd_is_langgraphs_to_judge(left: Any, right: Any) -> None:
-    assert _told(_quick(), lambda: (left, right)) == _told(add_messages, lambda: (left, right))
+def test_what_is_odd_is_langgraphs_to_judge(
+    left: Any, right: Any, quick: Callable[[Any, Any], Any]
+) -> None:
+    assert _told(quick, lambda: (left, right)) == _told(add_messages, lambda: (left, right))
 
 
 def test_only_langgraphs_own_function_is_replaced() -> None:
@@ -126,10 +139,25 @@ def test_only_langgraphs_own_function_is_replaced() -> None:
         assert aggregate_of(channel) is channel
 
 
-def test_a_reducer_that_is_put_in_its_place_is_called() -> None:
+def test_a_reducer_that_is_put_in_its_place_is_called(merge: MergeMessages | None) -> None:
     channel = _channel()
-    aggregate = aggregate_of(channel)
+    aggregate = aggregate_of(channel, merge)
     channel.operator = max
     assert aggregate.operator is max
     channel.operator = add_messages
     assert aggregate.operator([], [HumanMessage("a", id="1")]) == [HumanMessage("a", id="1")]
+
+
+def test_ids_that_cant_be_encoded_are_told_apart(quick: Callable[[Any, Any], Any]) -> None:
+    def make() -> tuple[Any, Any]:
+        left = [HumanMessage("a", id="\ud800"), HumanMessage("b", id="\ud801")]
+        return left, [HumanMessage("c", id="\ud801"), HumanMessage("d", id="\ud802")]
+
+    assert _told(quick, make) == _told(add_messages, make)
+
+
+def test_langchains_messages_are_plain(quick: Callable[[Any, Any], Any]) -> None:
+    plain = AIMessage, HumanMessage, SystemMessage
+    quick([kind("a", id=kind.__name__) for kind in plain], ToolMessage("t", tool_call_id="1"))
+    assert {*plain, ToolMessage} <= message_reducer._plain_kinds
+    assert not {Own, AIMessageChunk, RemoveMessage} & message_reducer._plain_kinds

@@ -28,7 +28,8 @@ from langgraph.types import Command, Interrupt, Send, interrupt
 from pydantic import BaseModel, field_validator
 
 import langgraph_engine
-from langgraph_engine import hand_over
+from langgraph_engine import compiled, hand_over
+from langgraph_engine.meeting import LockMeeting
 from langgraph_engine.plain_functions import PlainFunctions
 
 ENGINES = [info.name for info in langgraph_engine.engines() if info.name != "langgraph"]
@@ -1140,6 +1141,88 @@ def test_no_thread_waits_for_a_run_that_is_over(way: str, monkeypatch: pytest.Mo
     began = time.monotonic()
     asyncio.run(main())  # waits for its threads
     assert time.monotonic() - began < 30
+
+
+async def _awaits(state: State) -> State:
+    await asyncio.sleep(0.002)  # longer than a thread waits
+    return _step(state)
+
+
+def _edges_after_waiting() -> Any:
+    """A coroutine that waits, then an edge that is a plain function, and again."""
+    return _loop(_awaits, lambda state: "node" if state["count"] < 12 else END)
+
+
+def test_the_event_loop_waits_for_a_thread_it_asked_for(
+    monkeypatch: pytest.MonkeyPatch, either: str | None, handed_over: list[Any]
+) -> None:
+    """What takes but a moment each time is waited for, and not told later."""
+    told: list[Any] = []
+    tell = hand_over._tell
+    monkeypatch.setattr(hand_over, "_tell", lambda *args: (told.append(args), tell(*args)))
+
+    async def main() -> tuple[int, int]:
+        handed_over.clear()
+        told.clear()
+        chunks = [chunk async for chunk in _edges_after_waiting().astream({"count": 0})]
+        assert [chunk["node"]["count"] for chunk in chunks] == [*range(1, 13)]
+        return len(told), len(handed_over)
+
+    fewest = min(asyncio.run(main()) for _ in range(20))
+    # Nothing is known before the first.
+    assert fewest <= (0 if either is None else 1, 12)
+
+
+@pytest.mark.usefixtures("installed")
+def test_busy_threads_are_not_waited_for_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whose jobs are waited for in vain are not waited for the next times."""
+    waited: list[Any] = []
+    wait = hand_over._Stay.wait
+
+    def noted(self: Any) -> bool | None:
+        is_done = wait(self)
+        waited.append(is_done)
+        return is_done
+
+    monkeypatch.setattr(hand_over._Stay, "wait", noted)
+
+    async def main() -> None:
+        executor = concurrent.futures.ThreadPoolExecutor(1)
+        asyncio.get_running_loop().set_default_executor(executor)
+
+        def router(state: State) -> str:
+            if state["count"] >= 3:
+                executor.submit(time.sleep, 0.01)  # so that the next one comes late
+            return "node" if state["count"] < 12 else END
+
+        async for _ in _loop(_awaits, router).astream({"count": 0}):
+            pass
+
+    asyncio.run(main())
+    assert waited.count(False) <= 2
+
+
+@pytest.mark.usefixtures("installed")
+def test_a_thread_that_waits_in_vain_does_so_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a coroutine waits between two functions, threads leave at once."""
+    looks = 0
+    finished = LockMeeting.finished
+
+    def counted(self: LockMeeting, seconds: float) -> bool | None:
+        nonlocal looks
+        looks += 1
+        return finished(self, seconds)
+
+    monkeypatch.setattr(LockMeeting, "finished", counted)
+    monkeypatch.setattr(compiled, "meetings", lambda _: LockMeeting)
+    graph = _edges_after_waiting()
+
+    async def main() -> None:
+        async for _ in graph.astream({"count": 0}):
+            pass
+
+    asyncio.run(main())
+    assert looks <= 1
 
 
 # --- runs side by side

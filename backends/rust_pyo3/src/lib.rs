@@ -8,7 +8,7 @@
 //! `values` and `versions` (what is translated), `failure` (errors and panics); then what runs simple
 //! supersteps without going back to Python: `executor` (how nodes are called), `execution` (the loop), `flight`
 //! (a task under way), `writers` (what comes after a node), `draws` (ids and versions) and `step_task` (a task nobody has
-//! looked at yet). `meeting` has nothing to do with any of them.
+//! looked at yet). `meeting` and `messages` have nothing to do with any of them.
 
 mod chunks;
 mod draws;
@@ -18,6 +18,7 @@ mod failure;
 mod flight;
 mod host;
 mod meeting;
+mod messages;
 mod program;
 mod run;
 mod spec;
@@ -47,6 +48,8 @@ mod _native {
     use super::executor::Executor;
     #[pymodule_export]
     use super::meeting::Meeting;
+    #[pymodule_export]
+    use super::messages::MessageMerger;
     #[pymodule_export]
     use super::program::Program;
     #[pymodule_export]

@@ -15,6 +15,8 @@ use std::time::{Duration, Instant};
 
 /// So long a thread looks for a job before it sleeps, if the one before came within that time.
 const LOOKS: Duration = Duration::from_micros(500);
+/// So long a thread that leaves lets the event loop have the interpreter first.
+const STEPS_BACK: Duration = Duration::from_micros(50);
 /// So often a side looks between two looks at the clock.
 const LOOKS_AT_ONCE: u32 = 64;
 
@@ -35,6 +37,8 @@ pub(crate) struct Meeting {
     came_soon: AtomicBool,
     /// Whether the thread sleeps, or is about to.
     sleeps: AtomicBool,
+    /// Whether the event loop has the interpreter again, and knows what it waited for.
+    goes_on: AtomicBool,
     lock: Mutex<()>,
     asked: Condvar,
 }
@@ -47,13 +51,20 @@ impl Meeting {
             state: AtomicU8::new(BUSY),
             came_soon: AtomicBool::new(true),
             sleeps: AtomicBool::new(false),
+            goes_on: AtomicBool::new(true),
             lock: Mutex::new(()),
             asked: Condvar::new(),
         }
     }
 
+    fn wait(&self, py: Python<'_>, seconds: f64) -> PyResult<bool> {
+        let waits =
+            || several_processors() && self.changes(BUSY, AWAITED) && self.waits(duration(seconds));
+        guard(|| Ok(self.stops_for(py, waits)))
+    }
+
     fn ask(&self, py: Python<'_>, seconds: f64) -> PyResult<Option<bool>> {
-        guard(|| Ok(py.detach(|| self.asks(duration(seconds)))))
+        guard(|| Ok(self.stops_for(py, || self.asks(duration(seconds)))))
     }
 
     fn dismiss(&self, py: Python<'_>) -> PyResult<()> {
@@ -72,18 +83,31 @@ impl Meeting {
     }
 
     fn leave(&self, py: Python<'_>) -> PyResult<bool> {
-        guard(|| Ok(py.detach(|| self.state.swap(LEFT, Ordering::SeqCst) == AWAITED)))
+        guard(|| Ok(py.detach(|| self.leaves())))
     }
 }
 
 impl Meeting {
+    /// Has the event loop do something without the interpreter.
+    fn stops_for<T: Send>(&self, py: Python<'_>, what: impl FnOnce() -> T + Send) -> T {
+        self.goes_on.store(false, Ordering::Relaxed);
+        let result = py.detach(what);
+        self.goes_on.store(true, Ordering::Relaxed);
+        result
+    }
+
     fn asks(&self, patience: Duration) -> Option<bool> {
         let waits = !patience.is_zero() && several_processors();
         let asked = if waits { AWAITED } else { BUSY };
         self.changes(FREE, asked).then(|| {
             self.wake();
-            waits && (self.is_left(AWAITED, patience) || !self.changes(AWAITED, BUSY))
+            waits && self.waits(patience)
         })
+    }
+
+    /// Whether the job that is awaited is done in time.
+    fn waits(&self, patience: Duration) -> bool {
+        self.is_left(AWAITED, patience) || !self.changes(AWAITED, BUSY)
     }
 
     /// Wakes the thread, after the state was changed, if it sleeps.
@@ -112,6 +136,14 @@ impl Meeting {
         !self.changes(FREE, LEFT) && self.state.load(Ordering::SeqCst) != LEFT
     }
 
+    fn leaves(&self) -> bool {
+        let was_awaited = self.state.swap(LEFT, Ordering::SeqCst) == AWAITED;
+        if was_awaited {
+            is_in_time(STEPS_BACK, || self.goes_on.load(Ordering::Relaxed));
+        }
+        was_awaited
+    }
+
     /// Sleeps till the state changes.
     fn sleep(&self, patience: Duration) {
         let held = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
@@ -124,19 +156,7 @@ impl Meeting {
 
     /// Looks at the state; whether it becomes another one in time.
     fn is_left(&self, state: u8, patience: Duration) -> bool {
-        let until = Instant::now() + patience;
-        loop {
-            for _ in 0..LOOKS_AT_ONCE {
-                if self.state.load(Ordering::SeqCst) != state {
-                    return true;
-                }
-                spin_loop();
-            }
-            if Instant::now() >= until {
-                return false;
-            }
-            yield_now(); // whoever is waited for may have no other processor
-        }
+        is_in_time(patience, || self.state.load(Ordering::SeqCst) != state)
     }
 
     fn changes(&self, from: u8, to: u8) -> bool {
@@ -144,6 +164,23 @@ impl Meeting {
             .state
             .compare_exchange(from, to, Ordering::SeqCst, Ordering::SeqCst);
         changed.is_ok()
+    }
+}
+
+/// Looks whether something is so, again and again; whether it is in time.
+fn is_in_time(patience: Duration, is_so: impl Fn() -> bool) -> bool {
+    let until = Instant::now() + patience;
+    loop {
+        for _ in 0..LOOKS_AT_ONCE {
+            if is_so() {
+                return true;
+            }
+            spin_loop();
+        }
+        if Instant::now() >= until {
+            return false;
+        }
+        yield_now(); // whoever is waited for may have no other processor
     }
 }
 

@@ -16,6 +16,7 @@ from langgraph_engine.conformance.suite import (
     test_execute,
     test_execute_in_threads,
     test_meeting,
+    test_messages,
     test_protocol,
 )
 
@@ -24,7 +25,13 @@ pytestmark = pytest.mark.level("protocol")
 
 def _claims(scenarios: Sequence[Scenario]) -> list[str]:
     claims = [claim for scenario in scenarios for claim in scenario.behavior]
-    of_contract = (test_protocol, test_execute, test_execute_in_threads, test_meeting)
+    of_contract = (
+        test_protocol,
+        test_execute,
+        test_execute_in_threads,
+        test_meeting,
+        test_messages,
+    )
     for name, test in chain.from_iterable(vars(module).items() for module in of_contract):
         if name.startswith("test_"):
             marks = getattr(test, "pytestmark", ())

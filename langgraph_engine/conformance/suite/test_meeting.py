@@ -154,3 +154,35 @@ def test_an_event_loop_that_waits_is_told_that_the_thread_leaves(meeting: Meetin
         time.sleep(0)  # it isn't done with its first job yet
     thread.join()
     assert told.get() is is_done
+
+
+@pytest.mark.behavior(
+    "wait: The event loop is told here that a job is done, or it isn't and the thread knows."
+)
+@pytest.mark.parametrize("takes", [0.0, 0.0001, 0.02])
+@pytest.mark.parametrize("waits", [0.0001, 0.001, LONG])
+@pytest.mark.parametrize("leaves", [True, False])
+def test_the_first_job_may_be_waited_for(
+    meeting: Meeting, *, takes: float, waits: float, leaves: bool
+) -> None:
+    told: SimpleQueue[bool] = SimpleQueue()
+
+    def serve() -> None:
+        if takes:
+            time.sleep(takes)
+        was_told = meeting.leave() if leaves else meeting.finished(0.001) is not None
+        told.put(was_told)
+        if not (was_told or leaves):
+            meeting.look(0.001)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    is_done = meeting.wait(waits)
+    assert told.get(timeout=LONG) is is_done
+    thread.join(LONG)
+    assert meeting.ask(LONG) is None
+
+
+def test_a_job_that_is_done_is_not_waited_for(meeting: Meeting) -> None:
+    assert meeting.leave() is False
+    assert meeting.wait(LONG) is False

@@ -32,7 +32,7 @@ from langgraph_engine.protocol import (
 pytestmark = pytest.mark.level("protocol")
 
 CHECKPOINT_ID = "1f0c1b5e-0000-6000-8000-000000000001"
-OPTIONAL = {"codec", "savers", "commit_and_plan", "execute", "meeting"}
+OPTIONAL = {"codec", "savers", "commit_and_plan", "execute", "meeting", "messages"}
 
 
 class Missing:

@@ -1,5 +1,5 @@
 # What each class and method does is written once, in langgraph_engine.protocol.
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, final
 
 from langgraph_engine.execute import Host, NodeCall, Place, Stop
@@ -19,6 +19,7 @@ __all__ = [
     "Execution",
     "Executor",
     "Meeting",
+    "MessageMerger",
     "Program",
     "Run",
     "Task",
@@ -85,11 +86,22 @@ class Executor:
 @final
 class Meeting:
     def __new__(cls) -> Meeting: ...
+    def wait(self, seconds: float) -> bool: ...
     def ask(self, seconds: float) -> bool | None: ...
     def dismiss(self) -> None: ...
     def finished(self, seconds: float) -> bool | None: ...
     def look(self, seconds: float) -> bool: ...
     def leave(self) -> bool: ...
+
+@final
+class MessageMerger:
+    def __new__(
+        cls,
+        plain: set[type],
+        number: Callable[[Any], None],
+        otherwise: Callable[[Any, Any], Any],
+    ) -> MessageMerger: ...
+    def __call__(self, left: Any, right: Any) -> Any: ...
 
 def compile_graph(graph: GraphSpec) -> Program: ...
 def make_executor(program: AnyProgram, calls: Mapping[str, NodeCall], host: Host) -> Executor: ...

@@ -8,7 +8,8 @@ from langgraph_engine.protocol import CHANNEL_KINDS, PROTOCOL_VERSION
 from langgraph_engine_rust import _native
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+    from typing import Any
 
     from langgraph_engine.execute import Executor, Host, NodeCall
     from langgraph_engine.meeting import Meeting
@@ -23,7 +24,9 @@ class RustEngine:
     name = "rust"
     version = "0.1.0"
     protocol_version = PROTOCOL_VERSION
-    capabilities = frozenset({"execute", "meeting", *(f"channel:{kind}" for kind in CHANNEL_KINDS)})
+    capabilities = frozenset(
+        {"execute", "meeting", "messages", *(f"channel:{kind}" for kind in CHANNEL_KINDS)}
+    )
 
     def compile(self, graph: GraphSpec) -> Program:
         """Compile a graph once."""
@@ -36,3 +39,12 @@ class RustEngine:
     def meeting(self) -> Meeting:
         """Make a place for an event loop and a thread to meet."""
         return _native.Meeting()
+
+    def merge_messages(
+        self,
+        plain: set[type],
+        number: Callable[[Any], None],
+        otherwise: Callable[[Any, Any], Any],
+    ) -> Callable[[Any, Any], Any]:
+        """Make a reducer of message histories."""
+        return _native.MessageMerger(plain, number, otherwise)
