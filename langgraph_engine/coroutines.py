@@ -2,27 +2,41 @@
 
     start     the node's function is called in a context of its own; what it returns becomes an asyncio task
     start_in  a plain function is called by a thread, and has a future instead (``plain_functions``)
-    finish    the task is done: the node's writers write, and the superstep makes of it what it makes of any task
+    conclude  the task is done: the node's writers write, and the superstep makes of it what it makes of any task
 
 LangGraph has a task of the runner's wait for the node's own. Here what comes after the node is done by the
 callback of the node's task, so there is one task and one callback for each node.
+
+Most coroutines never wait, and there may be very many. So all of a superstep's take their first steps in one callback of the
+event loop (``FirstSteps``), where they would have had a callback each, one behind the other. What is over by then is concluded in
+another, and its asyncio task is gone before the next one is made.
 """
 
 from __future__ import annotations
 
 import asyncio
 import sys
+from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+
+from langgraph_engine.node_plan import PLAIN
+from langgraph_engine.turns import call_back
 
 if TYPE_CHECKING:
     from langgraph_engine.live_task import LiveTask
     from langgraph_engine.loop_async import AsyncLoop
     from langgraph_engine.plain_functions import PlainFunctions
 
-__all__ = ["NodeCoroutine"]
+__all__ = ["FirstSteps", "NodeCoroutine"]
 
 _TASKS_HAVE_CONTEXTS = sys.version_info >= (3, 11)
+
+_create_task = asyncio.BaseEventLoop.create_task
+_call_soon = asyncio.BaseEventLoop.call_soon
+_REPLACEABLE = frozenset({"create_task", "call_soon"})
+_NO_CALLS = frozenset({dict, type(None)})
+"""Writers that call nobody for these call nobody at all."""
 
 Judge = Callable[["LiveTask", Callable[["LiveTask"], None]], None]
 Done = Callable[["NodeCoroutine", BaseException | None], None]
@@ -42,12 +56,14 @@ class NodeCoroutine:
 
     __slots__ = (
         "_asyncio_task",
+        "_begun",
         "_context",
         "_done",
         "_error",
         "_follows",
         "_judge",
         "_over",
+        "_value",
         "given_up",
         "stopped",
         "task",
@@ -57,7 +73,9 @@ class NodeCoroutine:
         self.task = task
         self.stopped = self.given_up = False
         self._judge, self._done = judge, done
-        self._over = self._follows = False
+        self._context: Any = None  # that of its node
+        self._asyncio_task: Any = None  # nor is there one once the node returned in its first step
+        self._begun = self._over = self._follows = False
         self._error: BaseException | None = None
 
     @classmethod
@@ -67,62 +85,120 @@ class NodeCoroutine:
 
     def start(self) -> None:
         """Call the node, and make an asyncio task of what it returns."""
+        self._call()
+        self._asyncio_task.add_done_callback(self)
+
+    def start_in(self, functions: PlainFunctions, function: Any) -> None:
+        """Have the node, a plain function, called in a thread."""
+        loop: AsyncLoop = self.task.loop  # type: ignore[assignment]  # only one of these has coroutines
+        self._begun = True
+        try:
+            self._context, call = self.task.plan.prepared(self.task, function)
+        except Exception as error:  # noqa: BLE001 - it is the node's, as any it raises later
+            self._fail(error)
+            self._asyncio_task.add_done_callback(self)
+        else:
+            self._asyncio_task = functions.add(self.task.plan, self._context, call, self)
+        loop.takes_part(self._asyncio_task, self)
+
+    def take_first_step(self, ready: deque[Any]) -> bool:
+        """Call the node, and run what it returns up to where it waits, as an asyncio task whose turn it is.
+
+        Args:
+            ready: The event loop's callbacks.
+
+        Returns:
+            Whether it is over, and to be concluded. If not, its asyncio task will see to that.
+        """
+        if self.stopped:
+            return True
+        self._call()
+        asyncio_task, context = self._asyncio_task, self._context
+        try:
+            # A thread, or whatever the making of a task set off, may have asked for a turn just now.
+            if not asyncio_task.done() and ready[-1]._context is context:  # noqa: SLF001 - as above
+                handle = ready.pop()
+                if handle._context is context:  # noqa: SLF001 - as above
+                    handle._run()  # noqa: SLF001 - as the event loop does
+                else:
+                    ready.append(handle)
+        finally:
+            if not asyncio_task.done():
+                asyncio_task.add_done_callback(self)
+            else:
+                self._end(asyncio_task)
+        return self._asyncio_task is not asyncio_task or asyncio_task.done()
+
+    def is_unseen(self) -> bool:
+        """Whether nothing of the user's, nor anybody who looks, sees when it is concluded, as it returned."""
+        return (
+            self._begun
+            and self._asyncio_task is None
+            and type(self._value) in _NO_CALLS
+            and self.task.plan.writes_unseen
+        )
+
+    def _call(self) -> None:
+        """Call the node; what it returned, or raised, is an asyncio task's, or a future's, from here on."""
+        self._begun = True
         try:
             coroutine, self._context = self.task.plan.started(self.task)
-        except Exception as error:  # noqa: BLE001 - it is the node's, as any it raises later
-            self._asyncio_task = self.task.loop.event_loop.create_future()
-            self._asyncio_task.set_exception(error)
-            self._asyncio_task.add_done_callback(self)
+        except Exception as error:  # noqa: BLE001 - as above
+            self._fail(error)
         else:
             self._run(coroutine)
 
-    def start_in(self, functions: PlainFunctions) -> bool:
-        """Have the node called in a thread, if it is a plain function; whether it is."""
-        call = self.task.plan.plain_function()
-        if call is None:
-            return False
-        loop: AsyncLoop = self.task.loop  # type: ignore[assignment]  # as below
-        try:
-            self._context, function = self.task.plan.prepared(self.task, call)
-        except Exception as error:  # noqa: BLE001 - as above
-            self._asyncio_task = loop.event_loop.create_future()
-            self._asyncio_task.set_exception(error)
-            self._asyncio_task.add_done_callback(self)
-        else:
-            self._asyncio_task = functions.add(self.task.plan, self._context, function, self)
-        loop.takes_part(self._asyncio_task, self)
-        return True
+    def _fail(self, error: Exception) -> None:
+        self._context = None
+        self._asyncio_task = self.task.loop.event_loop.create_future()
+        self._asyncio_task.set_exception(error)
 
     def _run(self, coroutine: Any) -> None:
-        loop: AsyncLoop = self.task.loop  # type: ignore[assignment]  # only one of these has coroutines
+        loop: AsyncLoop = self.task.loop  # type: ignore[assignment]  # as above
         self._asyncio_task = loop.start_coroutine(self, coroutine, self._context)
-        self._asyncio_task.add_done_callback(self)
 
-    def __call__(self, asyncio_task: Any) -> None:
-        """The asyncio task is done: conclude the node's task, or go on with what its coroutine returned."""
+    def _end(self, asyncio_task: Any) -> None:
+        """What was the event loop's to call is over; of what returned something only that is kept."""
         loop: AsyncLoop = self.task.loop  # type: ignore[assignment]  # as above
         loop.coroutine_ended(asyncio_task)
+        if not asyncio_task.cancelled() and asyncio_task.exception() is None:
+            self._value = asyncio_task.result()
+            self._asyncio_task = None
+            if type(self._value) in PLAIN:  # nothing follows
+                self._context = None
+
+    def __call__(self, asyncio_task: Any) -> None:
+        """The asyncio task is done."""
+        self._end(asyncio_task)
+        self.conclude()
+
+    def conclude(self) -> None:
+        """Conclude the node's task, or go on with what its coroutine returned."""
         error: BaseException | None = None
         following = None
+        asyncio_task = self._asyncio_task
+        was_cancelled = not self._begun if asyncio_task is None else asyncio_task.cancelled()
 
         def conclude(task: LiveTask) -> None:
             nonlocal following
-            result = asyncio_task.result()
+            result = self._value if asyncio_task is None else asyncio_task.result()
             if self._follows:
                 task.plan.concluded(task, result)
             else:
                 following = task.plan.returned(task, result)
 
-        if self.given_up or (self.stopped and asyncio_task.cancelled()):
+        if self.given_up or (self.stopped and was_cancelled):
             error = asyncio.CancelledError()
         else:
             try:
                 self._judge(self.task, conclude)
             except BaseException as raised:  # noqa: BLE001 - kept for the run to raise
                 error = raised
+        self._value = None
         if following is not None:
             self._follows = True
             self._run(following)
+            self._asyncio_task.add_done_callback(self)
             return
         self._error, self._over = error, True
         done = self._done
@@ -151,9 +227,102 @@ class NodeCoroutine:
     def close(self) -> None:
         """Stop it, because the run is over."""
         # One that goes on after it was stopped before may still return something, and that is taken.
-        self.given_up = self._asyncio_task.done()
+        self.given_up = self._begun and (self._asyncio_task is None or self._asyncio_task.done())
         self._stop()
 
     def _stop(self, message: Any = None) -> None:
         self.stopped = True
-        self._asyncio_task.cancel(message)
+        if self._asyncio_task is not None:
+            self._asyncio_task.cancel(message)
+
+
+class FirstSteps:
+    """The first steps of coroutines that run together, in one callback of the event loop.
+
+    Stands for one of the run's nodes until all are taken, and what ended then is concluded.
+
+    Args:
+        loop: The run.
+        begin: Makes what stands for a task, as its turn comes.
+    """
+
+    def __init__(self, loop: AsyncLoop, begin: Callable[[LiveTask], NodeCoroutine]) -> None:
+        self._loop, self._event_loop = loop, loop.event_loop
+        self._begin = begin
+        self._waiting: deque[LiveTask] = deque()
+        self._ended: deque[NodeCoroutine] = deque()
+        self._unseen = not loop.keeps_pending and loop.quiet
+        self._closed = False
+        self._over: Any = None
+
+    @staticmethod
+    def may_be_taken(event_loop: Any) -> bool:
+        """Whether an event loop is one of asyncio's own, and makes tasks as asyncio does."""
+        kind = type(event_loop)
+        return (
+            getattr(kind, "create_task", None) is _create_task
+            and getattr(kind, "call_soon", None) is _call_soon
+            and type(getattr(event_loop, "_ready", None)) is deque
+            and _REPLACEABLE.isdisjoint(vars(event_loop))
+            and event_loop.get_task_factory() is None
+            and not event_loop.get_debug()
+        )
+
+    def __len__(self) -> int:
+        """How many are to be taken."""
+        return len(self._waiting)
+
+    def add(self, task: LiveTask) -> None:
+        """One more to be taken."""
+        self._waiting.append(task)
+
+    def begin(self) -> None:
+        """Have them taken in the event loop's next turn."""
+        self._over = self._event_loop.create_future()
+        self._loop.takes_part(self._over, self)
+        self._event_loop.call_soon(self._take)
+
+    def close(self) -> None:
+        """The run is over: what isn't concluded is stopped."""
+        self._closed = True
+        for node in self._ended:
+            node.close()
+
+    def _take(self) -> None:
+        ready = self._event_loop._ready  # noqa: SLF001 - as asked before
+        try:
+            while self._waiting:
+                node = self._begin(self._waiting.popleft())
+                is_over = True  # what interrupts the event loop ended the node's task as well
+                try:
+                    if self._closed:
+                        node.close()
+                    is_over = node.take_first_step(ready)
+                finally:
+                    if is_over:
+                        self._end(node)
+        finally:
+            self._go_on(self._take, self._waiting)
+
+    def _end(self, node: NodeCoroutine) -> None:
+        if self._unseen and node.is_unseen():
+            node.conclude()
+            return
+        if not self._ended:
+            self._event_loop.call_soon(self._conclude)
+        self._ended.append(node)
+
+    def _conclude(self) -> None:
+        try:
+            while self._ended:
+                call_back(self._event_loop, self._ended.popleft().conclude)
+        finally:
+            self._go_on(self._conclude, self._ended)
+
+    def _go_on(self, callback: Callable[[], None], rest: deque[Any]) -> None:
+        """Whoever interrupted the event loop may go on with it; else look whether all is over."""
+        if rest:
+            self._event_loop.call_soon(callback)
+        elif not (self._waiting or self._ended or self._over.done()):
+            self._loop.coroutine_ended(self._over)
+            self._over.set_result(None)

@@ -16,13 +16,13 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from langgraph.errors import GraphBubbleUp, GraphInterrupt, NodeCancelledError, ParentCommand
 from langgraph.types import Command
 
 from langgraph_engine import upstream
-from langgraph_engine.coroutines import NodeCoroutine
+from langgraph_engine.coroutines import FirstSteps, NodeCoroutine
 from langgraph_engine.hand_over import hand_over_of
 from langgraph_engine.live_task import LiveTask
 from langgraph_engine.loop import Loop
@@ -305,16 +305,18 @@ async def arun_watched(
 async def _arun_several(loop: AsyncLoop, tasks: tuple[LiveTask, ...]) -> AsyncIterator[None]:
     yield
     over = _Over(loop.event_loop)
-    loop.call_done = over.add
+    loop.call_done = over.add_call
     futures = _start_all(loop, tasks, over.add)
     running = len(tasks)
     all_well = True
     while running or loop.calls:
         future = await over.next()
-        if future in futures:
+        if type(future) is not _Called:
             running -= 1
-        elif loop.calls is not None:
-            loop.calls.pop(future, None)
+        else:
+            future = future.future
+            if loop.calls is not None:
+                loop.calls.pop(future, None)
         if _fails(future):
             all_well = False
             if upstream.should_stop_others({future}):
@@ -324,6 +326,12 @@ async def _arun_several(loop: AsyncLoop, tasks: tuple[LiveTask, ...]) -> AsyncIt
     if all_well and loop.calls is None:
         return
     upstream.raise_first_failure(_outcomes(loop, futures), timeout_exc_cls=asyncio.TimeoutError)
+
+
+class _Called(NamedTuple):
+    """The future of what a task called."""
+
+    future: Any
 
 
 class _Over:
@@ -339,6 +347,10 @@ class _Over:
         self._futures.append(future)
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_result(None)
+
+    def add_call(self, future: Any) -> None:
+        """What a task called is over."""
+        self.add(_Called(future))
 
     async def next(self) -> Any:
         """The next one, as soon as there is one."""
@@ -388,11 +400,15 @@ async def _arun_together(loop: AsyncLoop) -> None:
 def _start_all(
     loop: AsyncLoop, tasks: tuple[LiveTask, ...], done: Callable[[Any], None]
 ) -> dict[Any, LiveTask]:
-    """Start each task as an asyncio task; ``done`` is told when it was settled."""
+    """Start each task as an asyncio task; ``done`` is told when it was settled.
+
+    Returns:
+        What stands for the tasks, without those that ended well: those nobody asks about.
+    """
     futures: dict[Any, LiveTask] = {}
 
     def ended(future: Any, error: BaseException | None) -> None:
-        task = futures[future]
+        task = futures.pop(future) if error is None else futures[future]
         try:
             if isinstance(error, asyncio.CancelledError):
                 task.writes.append((upstream.ERROR, error))
@@ -405,19 +421,34 @@ def _start_all(
     def finished(future: Any) -> None:
         ended(future, asyncio.CancelledError() if future.cancelled() else future.exception())
 
+    def begun(task: LiveTask) -> NodeCoroutine:
+        node = NodeCoroutine(task, _judge, ended)
+        futures[node] = task
+        task.started = time.time()
+        return node
+
     one_by_one = loop.config.get("max_concurrency")
     functions = PlainFunctions(loop.event_loop, hand_over_of(loop))
+    together = FirstSteps.may_be_taken(loop.event_loop)
+    steps = FirstSteps(loop, begun)
     for task in tasks:
         if not one_by_one and NodeCoroutine.may_run(task):
-            node = NodeCoroutine(task, _judge, ended)
-            futures[node] = task
-            task.started = time.time()
-            if not node.start_in(functions):
-                node.start()
+            function = task.plan.plain_function()
+            if function is not None:
+                begun(task).start_in(functions, function)
+            elif together:
+                steps.add(task)
+            else:
+                begun(task).start()
             continue
+        if steps:  # in the order of the tasks
+            steps.begin()
+            steps = FirstSteps(loop, begun)
         future = loop.submit(_aattempt, task, __name__=task.name, __cancel_on_exit__=True)
         futures[future] = task
         future.add_done_callback(finished)
+    if steps:
+        steps.begin()
     if functions:
         if len(functions) < len(tasks) or turn_is_due(loop.event_loop):
             # Once the coroutines before them took their first steps.

@@ -16,7 +16,7 @@ from langgraph.types import PregelExecutableTask
 from typing_extensions import Self
 
 from langgraph_engine import upstream
-from langgraph_engine.coroutines import NodeCoroutine
+from langgraph_engine.coroutines import FirstSteps, NodeCoroutine
 from langgraph_engine.execute import Streamed
 from langgraph_engine.hand_over import HandOver
 from langgraph_engine.loop import CallFutures, Loop
@@ -149,7 +149,7 @@ class AsyncLoop(Loop):
         super().__init__(*args)
         self.event_loop = self._options.event_loop
         self._executor: Any = None
-        self._coroutines: dict[Any, NodeCoroutine] = {}
+        self._coroutines: dict[Any, NodeCoroutine | FirstSteps] = {}
         self.callback_manager = upstream.get_async_callback_manager_for_config
         saver = self.checkpointer
         self._save_error: Exception | None = None
@@ -175,8 +175,8 @@ class AsyncLoop(Loop):
         self._coroutines[asyncio_task] = node
         return asyncio_task
 
-    def takes_part(self, future: Any, node: NodeCoroutine) -> None:
-        """Make the future of a node that a thread calls one of the run's."""
+    def takes_part(self, future: Any, node: NodeCoroutine | FirstSteps) -> None:
+        """Make the future of a node that a thread calls, or of several nodes, one of the run's."""
         self._coroutines[future] = node
 
     def coroutine_ended(self, asyncio_task: Any) -> None:

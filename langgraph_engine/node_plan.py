@@ -26,11 +26,11 @@ from langgraph_engine.managed_values import ManagedNumbers
 if TYPE_CHECKING:
     from langgraph_engine.live_task import LiveTask
 
-__all__ = ["NodePlan"]
+__all__ = ["PLAIN", "NodePlan"]
 
 _var_config = upstream.var_child_runnable_config
 _PASSTHROUGH = upstream.PASSTHROUGH
-_PLAIN = (dict, type(None), list, str, int)
+PLAIN = (dict, type(None), list, str, int)
 _MOMENT = 0.005
 """Seconds a quick node takes at most: what one that computes may take without another thread noticing."""
 _MOMENT_AMONG_OTHERS = 0.05
@@ -56,6 +56,7 @@ class NodePlan:
         hidden: Whether the node is kept out of streams and breakpoints.
         direct: Whether ``call`` and ``acall`` may be used.
         quick_runs: How often it ended in a moment, one time after the other; less than none after it didn't.
+        writes_unseen: Whether nothing of the user's is called to write a plain dict, or None, that it returned.
     """
 
     __slots__ = (
@@ -78,6 +79,7 @@ class NodePlan:
         "nested_run",
         "node",
         "quick_runs",
+        "writes_unseen",
     )
 
     def __init__(
@@ -101,6 +103,7 @@ class NodePlan:
         self.as_read = not managed and not isinstance(node.channels, str)
         self._writers = writers or ()
         self._branches = any(type(writer) is _Branch for writer in self._writers)
+        self.writes_unseen = all(type(w) is _Steps and w.calls_nobody() for w in self._writers)
         bound = node.bound
         self._bound = bound
         self._plain = False
@@ -216,7 +219,7 @@ class NodePlan:
         else:
             context.run(_var_config.set, task.config)
             result = context.run(func, value)
-        if self._recurse and type(result) not in _PLAIN and isinstance(result, upstream.Runnable):
+        if self._recurse and type(result) not in PLAIN and isinstance(result, upstream.Runnable):
             return context.run(result.invoke, value, task.full_config())
         return result
 
@@ -249,7 +252,7 @@ class NodePlan:
         else:
             result = context.run(afunc, value, **keywords)
             result = await task.loop.run_in_context(result, context)
-        if self._recurse and type(result) not in _PLAIN and isinstance(result, upstream.Runnable):
+        if self._recurse and type(result) not in PLAIN and isinstance(result, upstream.Runnable):
             coroutine = context.run(result.ainvoke, value, task.full_config())
             return await task.loop.run_in_context(coroutine, context)
         return result
@@ -298,7 +301,7 @@ class NodePlan:
 
     def returned(self, task: LiveTask, result: Any) -> Any:
         """The coroutine returned: write; or give another one, of a runnable it returned."""
-        if self._recurse and type(result) not in _PLAIN and isinstance(result, upstream.Runnable):
+        if self._recurse and type(result) not in PLAIN and isinstance(result, upstream.Runnable):
             return result.ainvoke(task.value, task.full_config())
         self.concluded(task, result)
         return None
@@ -411,6 +414,18 @@ class _Steps:
             else:
                 return None  # which LangGraph refuses
         return cls(tuple(steps))
+
+    def calls_nobody(self) -> bool:
+        """Whether no mapper is called for a plain dict, nor for None."""
+        return all(
+            step.mapper is None
+            or (
+                step.channel is None
+                and step.value is _PASSTHROUGH
+                and (step.skips or step.keys is not None)
+            )
+            for step in self.steps
+        )
 
     def write(self, value: Any, task: LiveTask) -> Any:
         task.writes.extend(written(self.steps, value, _PASSTHROUGH, upstream.SKIP_WRITE))

@@ -17,13 +17,14 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from contextvars import Context, copy_context
+from contextvars import Context
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from langgraph_engine import upstream
 from langgraph_engine.execute import MOMENT
 from langgraph_engine.hand_over import begin_in_thread
+from langgraph_engine.turns import call_back
 
 if TYPE_CHECKING:
     from langgraph_engine.hand_over import HandOver
@@ -154,17 +155,7 @@ class PlainFunctions:
             given, done, _, value = self._ended.popleft()
             if given.remove_done_callback(done):  # else it was stopped
                 given.set_result(value)
-                self._call_back(done, given)
-
-    def _call_back(self, done: Callable[[Any], None], given: Any) -> None:
-        """Call a future's callback as the event loop does."""
-        try:
-            copy_context().run(done, given)
-        except (KeyboardInterrupt, SystemExit):
-            raise
-        except BaseException as error:  # noqa: BLE001 - nobody else hears of it
-            told = {"message": f"Exception in callback {done!r}", "exception": error}
-            self._event_loop.call_exception_handler(told)
+                call_back(self._event_loop, done, given)
 
     def _call_each(self) -> None:
         """Have a thread for each of those that nobody began."""

@@ -1,4 +1,4 @@
-"""Whether an event loop is to have a turn once a node has ended.
+"""Whether an event loop is to have a turn once a node has ended, and what it does in one.
 
 LangGraph's nodes take such a turn because they are asyncio tasks; here a node that didn't wait wouldn't.
 """
@@ -6,9 +6,11 @@ LangGraph's nodes take such a turn because they are asyncio tasks; here a node t
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from contextvars import copy_context
 from typing import Any, Final
 
-__all__ = ["held_up", "turn_is_due"]
+__all__ = ["call_back", "held_up", "turn_is_due"]
 
 _STEPS_WITHOUT_A_TURN: Final = 16
 _HELD_UP_AT_MOST: Final = 0.0005
@@ -45,3 +47,18 @@ def turn_is_due(event_loop: Any) -> bool:
 def held_up(seconds: float) -> None:
     """An event loop waited for a thread: what comes from elsewhere, as from a socket, waited too."""
     _steps.held_up += seconds
+
+
+def call_back(event_loop: Any, callback: Callable[..., Any], *args: Any) -> None:
+    """Call a callback as an event loop does: only what interrupts the event loop comes out of it.
+
+    Raises:
+        KeyboardInterrupt, SystemExit: The callback did.
+    """
+    try:
+        copy_context().run(callback, *args)
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # noqa: BLE001 - nobody else hears of it
+        told = {"message": f"Exception in callback {callback!r}", "exception": error}
+        event_loop.call_exception_handler(told)
