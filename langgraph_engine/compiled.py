@@ -84,7 +84,7 @@ class CompiledGraph:
         untracked: Names of the channels that are never saved.
         executor: Runs simple supersteps; None for a graph with delta channels.
         plans_ahead: Whether the engine has the capability ``commit_and_plan``, and it is of use.
-        meeting: Makes a place where the event loop and a thread meet.
+        meeting: Makes a place where the event loop and a thread meet; see ``MeetingEngine``.
     """
 
     program: Program
@@ -100,7 +100,7 @@ class CompiledGraph:
     untracked: frozenset[str]
     executor: Executor | None
     plans_ahead: bool
-    meeting: Callable[[], Meeting]
+    meeting: Callable[..., Meeting]
 
     def reduces_in_threads(self) -> bool:
         """Whether combining what was written calls no code of the user's, which LangGraph calls in the event loop."""

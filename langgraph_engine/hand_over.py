@@ -63,12 +63,12 @@ class HandOver:
 
     Args:
         event_loop: The event loop.
-        meeting: Makes a place for it and a thread to meet.
+        meeting: Makes a place for it and a thread to meet: ``MeetingEngine.meeting``.
     """
 
     __slots__ = ("_event_loop", "_meeting", "_stay", "_too_late")
 
-    def __init__(self, event_loop: Any, meeting: Callable[[], Meeting]) -> None:
+    def __init__(self, event_loop: Any, meeting: Callable[..., Meeting]) -> None:
         self._event_loop, self._meeting = event_loop, meeting
         self._stay: _Stay | None = None
         self._too_late = 0  # so many more times a thread's first job isn't waited for
@@ -90,16 +90,19 @@ class HandOver:
         if executor is None:
             return None
         self._stay = None
-        stay = _Stay(self._event_loop, executor, self._meeting(), before)
+        waits = before is not None and before.may_be_waited_for()
+        if waits and self._too_late:
+            self._too_late -= 1
+            waits = False
+        stay = _Stay(self._event_loop, executor, self._meeting(awaited=waits), before)
         stay.cancel = executor.submit(stay.serve, job).cancel
         self._stay = stay
-        if self._too_late:
-            self._too_late -= 1
+        if not waits:
             return False
         is_done = stay.wait()
-        if is_done is False:  # all threads may be busy, and for long
+        if not is_done:  # all threads may be busy, and for long
             self._too_late = _TRIES_AGAIN_AFTER
-        return bool(is_done)
+        return is_done
 
     def forget(self) -> None:
         """Nobody waits any more for the job that was begun last. A thread that hasn't begun it won't."""
@@ -186,21 +189,21 @@ class _Stay:
         self.was_short = before is not None and before.was_short
         self._comes_soon = before is None or self.ended - before.ended <= _COMES_AGAIN_WITHIN
 
-    def wait(self) -> bool | None:
-        """Whether the thread's first job is done; None if it wasn't waited for."""
-        return self._waiting(self._meeting.wait) if self._may_wait() else None
+    def wait(self) -> bool:
+        """Whether the thread's first job is done in a moment."""
+        return bool(self._waiting(self._meeting.wait))
 
     def ask(self, job: Job) -> bool | None:
         """Whether a job is done; None if the thread has left."""
         self._job = job
         ask = self._meeting.ask
-        is_done = self._waiting(ask) if self._may_wait() else ask(0)
+        is_done = self._waiting(ask) if self.may_be_waited_for() else ask(0)
         if is_done is None:
             self._job = None
         return is_done
 
-    def _may_wait(self) -> bool:
-        """Whether what is to be done is likely to be done in a moment, and the event loop has nothing else to do."""
+    def may_be_waited_for(self) -> bool:
+        """Whether what comes next is likely to be done in a moment, and the event loop has nothing else to do."""
         return self.was_short and not getattr(self._event_loop, "_ready", True)
 
     @staticmethod

@@ -29,16 +29,16 @@ class Meeting(Protocol):
     """
 
     def wait(self, seconds: float) -> bool:
-        """In the event loop: wait for the job there is, of which nobody was told yet.
+        """In the event loop, and only if the meeting was made ``awaited``: wait for the thread's first job.
 
         Args:
             seconds: So long at most.
 
         Returns:
-            Whether it is done. If not, the thread hears that nobody waits, or heard it already.
+            Whether it is done.
 
         Behavior:
-            - The event loop is told here that a job is done, or it isn't and the thread knows.
+            - The event loop is told of the first job here; if it isn't done in time, the thread hears that nobody waits.
         """
         ...
 
@@ -90,13 +90,13 @@ class Meeting(Protocol):
 class MeetingEngine(Protocol):
     """An engine with the capability ``meeting``, of threads that tell each other faster than Python's locks do."""
 
-    def meeting(self) -> Meeting:
-        """A new one."""
+    def meeting(self, *, awaited: bool = False) -> Meeting:
+        """A new one; ``awaited`` if the event loop is going to ``wait`` for the first job."""
         ...
 
 
-def meetings(engine: Any) -> Callable[[], Meeting]:
-    """What makes them: an engine that has the capability, or ``LockMeeting``."""
+def meetings(engine: Any) -> Callable[..., Meeting]:
+    """What makes them, as ``MeetingEngine.meeting`` does: an engine that has the capability, or ``LockMeeting``."""
     return engine.meeting if "meeting" in engine.capabilities else LockMeeting
 
 
@@ -105,8 +105,8 @@ class LockMeeting:
 
     __slots__ = ("_done", "_jobs", "_lock", "_state")
 
-    def __init__(self) -> None:
-        self._state = _BUSY
+    def __init__(self, *, awaited: bool = False) -> None:
+        self._state = _AWAITED if awaited else _BUSY
         self._lock = threading.Lock()
         # Held until there is a job to be found, or one was done that the event loop waits for.
         self._jobs, self._done = threading.Lock(), threading.Lock()
@@ -117,17 +117,10 @@ class LockMeeting:
         """In the event loop: there is a job."""
         if not self._wakes(_AWAITED if seconds else _BUSY):
             return None
-        return self._is_done(seconds) if seconds else False
+        return self.wait(seconds) if seconds else False
 
     def wait(self, seconds: float) -> bool:
         """In the event loop: wait for the job there is."""
-        with self._lock:
-            if self._state != _BUSY:
-                return False
-            self._state = _AWAITED
-        return self._is_done(seconds)
-
-    def _is_done(self, seconds: float) -> bool:
         if not self._done.acquire(timeout=seconds):
             with self._lock:
                 if self._state == _AWAITED:

@@ -16,6 +16,7 @@ def test_it_passes_with_gaps(run_suite, scenarios):
         "registered",
         "commit_and_plan",
         "execute",
+        "messages",
     }
     assert outcome.report["failures"] == []
     for capability in undeclared:

@@ -46,21 +46,21 @@ pub(crate) struct Meeting {
 #[pymethods]
 impl Meeting {
     #[new]
-    fn new() -> Self {
+    #[pyo3(signature = (*, awaited=false))]
+    fn new(awaited: bool) -> Self {
         Meeting {
-            state: AtomicU8::new(BUSY),
+            state: AtomicU8::new(if awaited { AWAITED } else { BUSY }),
             came_soon: AtomicBool::new(true),
             sleeps: AtomicBool::new(false),
-            goes_on: AtomicBool::new(true),
+            goes_on: AtomicBool::new(!awaited),
             lock: Mutex::new(()),
             asked: Condvar::new(),
         }
     }
 
     fn wait(&self, py: Python<'_>, seconds: f64) -> PyResult<bool> {
-        let waits =
-            || several_processors() && self.changes(BUSY, AWAITED) && self.waits(duration(seconds));
-        guard(|| Ok(self.stops_for(py, waits)))
+        let patience = if several_processors() { seconds } else { 0.0 };
+        guard(|| Ok(self.stops_for(py, || self.waits(duration(patience)))))
     }
 
     fn ask(&self, py: Python<'_>, seconds: f64) -> PyResult<Option<bool>> {

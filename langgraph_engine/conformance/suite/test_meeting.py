@@ -157,14 +157,16 @@ def test_an_event_loop_that_waits_is_told_that_the_thread_leaves(meeting: Meetin
 
 
 @pytest.mark.behavior(
-    "wait: The event loop is told here that a job is done, or it isn't and the thread knows."
+    "wait: The event loop is told of the first job here; if it isn't done in time, "
+    "the thread hears that nobody waits."
 )
 @pytest.mark.parametrize("takes", [0.0, 0.0001, 0.02])
 @pytest.mark.parametrize("waits", [0.0001, 0.001, LONG])
 @pytest.mark.parametrize("leaves", [True, False])
 def test_the_first_job_may_be_waited_for(
-    meeting: Meeting, *, takes: float, waits: float, leaves: bool
+    engine: Engine, *, takes: float, waits: float, leaves: bool
 ) -> None:
+    meeting = meetings(engine)(awaited=True)
     told: SimpleQueue[bool] = SimpleQueue()
 
     def serve() -> None:
@@ -183,6 +185,11 @@ def test_the_first_job_may_be_waited_for(
     assert meeting.ask(LONG) is None
 
 
-def test_a_job_that_is_done_is_not_waited_for(meeting: Meeting) -> None:
-    assert meeting.leave() is False
-    assert meeting.wait(LONG) is False
+@pytest.mark.parametrize("leaves", [True, False])
+def test_a_job_may_be_done_before_it_is_waited_for(engine: Engine, *, leaves: bool) -> None:
+    meeting = meetings(engine)(awaited=True)
+    thread = threading.Thread(target=meeting.leave if leaves else lambda: meeting.finished(0))
+    thread.start()
+    thread.join()
+    assert meeting.wait(LONG) is True
+    assert meeting.ask(LONG) is None

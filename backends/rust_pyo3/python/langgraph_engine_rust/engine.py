@@ -36,9 +36,9 @@ class RustEngine:
         """Take in how nodes are called, each when it first runs; a node without an entry is the facade's to run."""
         return _native.make_executor(program, calls, host)
 
-    def meeting(self) -> Meeting:
+    def meeting(self, *, awaited: bool = False) -> Meeting:
         """Make a place for an event loop and a thread to meet."""
-        return _native.Meeting()
+        return _native.Meeting(awaited=awaited)
 
     def merge_messages(
         self,
