@@ -113,21 +113,25 @@ class NodeCoroutine:
         if self.stopped:
             return True
         self._call()
-        asyncio_task, context = self._asyncio_task, self._context
+        asyncio_task = self._asyncio_task
         try:
-            # A thread, or whatever the making of a task set off, may have asked for a turn just now.
-            if not asyncio_task.done() and ready[-1]._context is context:  # noqa: SLF001 - as above
-                handle = ready.pop()
-                if handle._context is context:  # noqa: SLF001 - as above
-                    handle._run()  # noqa: SLF001 - as the event loop does
-                else:
-                    ready.append(handle)
+            if not asyncio_task.done():
+                self._take_turn(ready)
         finally:
             if not asyncio_task.done():
                 asyncio_task.add_done_callback(self)
             else:
                 self._end(asyncio_task)
         return self._asyncio_task is not asyncio_task or asyncio_task.done()
+
+    def _take_turn(self, ready: deque[Any]) -> None:
+        """Do what the event loop was just asked to do next for the node's asyncio task."""
+        # It comes last, unless a thread, or a finalizer, asked for something as well; nobody else takes anything out.
+        at = len(ready) - 1
+        while (handle := ready[at])._context is not self._context:
+            at -= 1
+        del ready[at]
+        handle._run()  # noqa: SLF001 - as the event loop does
 
     def is_unseen(self) -> bool:
         """Whether nothing of the user's, nor anybody who looks, sees when it is concluded, as it returned."""
