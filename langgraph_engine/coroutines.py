@@ -128,7 +128,7 @@ class NodeCoroutine:
         """Do what the event loop was just asked to do next for the node's asyncio task."""
         # It comes last, unless a thread, or a finalizer, asked for something as well; nobody else takes anything out.
         at = len(ready) - 1
-        while (handle := ready[at])._context is not self._context:
+        while (handle := ready[at])._context is not self._context:  # noqa: SLF001 - as above
             at -= 1
         del ready[at]
         handle._run()  # noqa: SLF001 - as the event loop does

@@ -867,7 +867,87 @@ def _one_of_several_swallows_being_stopped(log: Log) -> Any:
     return _together(swallows, raises)
 
 
+def _first_steps_come_first(log: Log) -> Any:
+    def node(number: int) -> Any:
+        async def waits(state: State) -> State:
+            for step in range(number % 3):
+                log.append((number, step))
+                await asyncio.sleep(0)
+            log.append((number, "last"))
+            return {"seen": [number]}
+
+        return waits
+
+    return _together(*map(node, range(7)))
+
+
+def _callbacks_come_after_first_steps(log: Log) -> Any:
+    async def asks(state: State) -> State:
+        log.append("node")
+        asyncio.get_running_loop().call_soon(log.append, "callback")
+        return {"seen": [1]}
+
+    return _together(asks, asks, asks)
+
+
+def _each_has_a_task_of_its_own(log: Log) -> Any:
+    tasks: list[Any] = []
+
+    async def node(state: State) -> State:
+        tasks.append(asyncio.current_task())
+        log.append((len(tasks), len({*tasks}), tasks[-1].done(), type(tasks[-1]) is asyncio.Task))
+        return {"seen": [len(tasks)]}
+
+    return _together(node, node, node)
+
+
+def _each_has_a_context_of_its_own(log: Log) -> Any:
+    variable = contextvars.ContextVar("variable", default="unset")
+
+    async def node(state: State) -> State:
+        log.append((variable.get(), get_config()["metadata"]["langgraph_node"]))
+        variable.set("a node's")
+        return {"seen": [variable.get()]}
+
+    return _together(node, node, node)
+
+
+def _the_middle_one_raises(log: Log) -> Any:
+    async def raises(state: State) -> State:
+        raise ValueError("in the middle")
+
+    async def node(state: State) -> State:
+        log.append("called")
+        return {"seen": [1]}
+
+    return _together(node, raises, node)
+
+
+def _coroutines_among_others(log: Log) -> Any:
+    """Plain functions are called in threads, and what has a policy goes another way."""
+
+    def node(name: str) -> Any:
+        async def logs(state: State) -> State:
+            log.append(name)
+            return {"seen": [name]}
+
+        return logs
+
+    builder = StateGraph(State)
+    for name in ("c", "d", "e", "f", "g"):
+        policy = RetryPolicy() if name == "e" else None
+        builder.add_node(name, node(name), retry_policy=policy)
+        builder.add_edge(START, name)
+    return builder.compile()
+
+
 AWAITED = [
+    _first_steps_come_first,
+    _callbacks_come_after_first_steps,
+    _each_has_a_task_of_its_own,
+    _each_has_a_context_of_its_own,
+    _the_middle_one_raises,
+    _coroutines_among_others,
     _one_of_several_raises,
     _one_of_several_raises_at_once,
     _one_of_several_isnt_called,
