@@ -18,7 +18,7 @@ from __future__ import annotations
 import logging
 import threading
 import weakref
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextvars import Context
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -57,6 +57,10 @@ _beginning = free_in_forks(threading.RLock())
 """Held while a superstep becomes a loop's present one: a thread that a node left behind may look at an earlier one's task.
 
 Whatever ends with the superstep before ends outside it."""
+
+
+_MANY = 100
+"""More tasks than that have what they wrote looked at one by one."""
 
 
 class CallFutures(upstream.FuturesDict):
@@ -339,7 +343,7 @@ class Loop(StartingLoop):
             done = self.tasks.values()
         if self.deltas is not None:
             self.deltas.superstep(done)
-        self.updated = self.commit_superstep([_task_writes(task) for task in done])
+        self.updated = self.commit_superstep(_writes_of(done))
         self._emit_values(done)
         if self.deltas is not None:
             self.deltas.committed(self)
@@ -541,12 +545,38 @@ class Loop(StartingLoop):
         ]
         if (self.pending_writes or self.settled) and any(task.writes for task in done):
             # Show the state as the finished tasks would leave it.
-            self.updated = self.commit([_task_writes(task) for task in done])
+            self.updated = self.commit(_writes_of(done))
             self._emit_values(done)
         if not interrupts:
             self.show("updates", {upstream.INTERRUPT: interrupts})
 
 
+def _writes_of(tasks: Collection[LiveTask | PregelExecutableTask]) -> Sequence[TaskWrites]:
+    if len(tasks) > _MANY:
+        return _WritesOfMany(tuple(tasks))
+    return [_task_writes(task) for task in tasks]
+
+
 def _task_writes(task: LiveTask | PregelExecutableTask) -> TaskWrites:
     planned: Any = task.task if isinstance(task, LiveTask) else task
     return made(TaskWrites, (planned.path, planned.name, task.writes, planned.triggers))
+
+
+class _WritesOfMany(Sequence[TaskWrites]):
+    """Each task's, made when it is asked for: all of them would be there for no longer, but the garbage collector may look then."""
+
+    __slots__ = ("_tasks",)
+
+    def __init__(self, tasks: Sequence[LiveTask | PregelExecutableTask]) -> None:
+        self._tasks = tasks
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    def __iter__(self) -> Iterator[TaskWrites]:
+        return map(_task_writes, self._tasks)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return [*map(_task_writes, self._tasks[index])]
+        return _task_writes(self._tasks[index])

@@ -31,6 +31,8 @@ _LARGEST = 2**63
 _TAKES_MORE = True
 _MANY = 16
 """So many writes of a task are looked at together."""
+_TASKS_AT_ONCE = 512
+"""What is said of so many is packed before the next ones are looked at: of all, it would be more objects than they have."""
 _TOPICS = frozenset({"items", "packets"})
 """How channels are written that take any number of items."""
 _NAME, _VALUE = itemgetter(0), itemgetter(1)
@@ -64,6 +66,11 @@ def graph_message(graph: GraphSpec) -> bytes:
 def _beginning_of_array(length: int) -> bytes:
     """What the entries of an array follow. As an entry None is one byte."""
     return pack([None] * length)[: -length or None]
+
+
+def _entries(of: Sequence[Any]) -> bytes:
+    """An array's entries, without its beginning."""
+    return pack(of)[len(_beginning_of_array(len(of))) :]
 
 
 def saved_value(said: Any, form: str, values: Values) -> Any:
@@ -116,8 +123,14 @@ def commit_message(
     """
     nodes = program.nodes.by_name
     tasks: list[Any] = []
+    before = 0
+    packed = bytearray()
     try:
         for path, name, written, triggers in writes:
+            if len(tasks) == _TASKS_AT_ONCE:
+                before += len(tasks)
+                packed += _entries(tasks)
+                tasks = []
             said = _writes(program, values, lent, written)
             try:
                 node = nodes[name]
@@ -135,7 +148,12 @@ def commit_message(
                     said,
                 )
             )
-        return pack((tasks, version, following or None, _TAKES_MORE))
+        others = version, following or None, _TAKES_MORE
+        if not before:
+            return pack((tasks, *others))
+        count = _beginning_of_array(before + len(tasks))
+        beginning = _beginning_of_array(1 + len(others))
+        return b"".join((beginning, count, packed, _entries(tasks), _entries(others)))
     except BaseException:
         values.forget(lent)
         raise
