@@ -229,6 +229,29 @@ def test_commit_folds_all_writes_of_a_superstep_at_once(engine: Engine) -> None:
     ]
 
 
+class MadeWhenAsked(Sequence[TaskWrites]):
+    """What many tasks wrote, none of which is kept: the last ones first."""
+
+    def __init__(self, tasks: int) -> None:
+        self._tasks = range(tasks - 1, -1, -1)
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    def __getitem__(self, index: Any) -> Any:
+        number = self._tasks[index]
+        return TaskWrites((PUSH, number, False), "n", [("sum", number)], (PUSH,))
+
+
+@pytest.mark.needs("channel:binary_operator", "channel:last_value")
+@pytest.mark.parametrize("tasks", [1, 2, 511, 512, 513, 1024, 1025, 2000])
+def test_what_many_tasks_wrote_may_be_made_as_it_is_asked_for(engine: Engine, tasks: int) -> None:
+    joined = ChannelSpec("sum", "binary_operator", fold=_joined, initial=lambda: MISSING)
+    run = started(engine, graph(joined, last_value("go"), nodes=[node("n", "go")]), ("go", 1))
+    assert run.commit(MadeWhenAsked(tasks), 2).updated == {"sum"}
+    assert run.read("sum") == [*range(tasks)]
+
+
 @pytest.mark.behavior("commit: If anything raises, the run is as it was before the call.")
 @pytest.mark.needs("channel:binary_operator", "channel:last_value")
 def test_commit_lets_a_reducers_exception_through_untouched(engine: Engine) -> None:
@@ -257,6 +280,10 @@ def test_commit_lets_a_reducers_exception_through_untouched(engine: Engine) -> N
 
 def _folded(base: Any, values: Any) -> Any:
     return sum(values, 0 if base is MISSING else base)
+
+
+def _joined(base: Any, values: Any) -> Any:
+    return [*(() if base is MISSING else base), *values]
 
 
 def _both(engine: Engine, spec: GraphSpec, *writes: tuple[str, Any]) -> tuple[Any, Run]:
