@@ -101,17 +101,17 @@ class NodeCoroutine:
             self._asyncio_task = functions.add(self.task.plan, self._context, call, self)
         loop.takes_part(self._asyncio_task, self)
 
-    def take_first_step(self, ready: deque[Any]) -> bool:
+    def take_first_step(self, ready: deque[Any]) -> None:
         """Call the node, and run what it returns up to where it waits, as an asyncio task whose turn it is.
 
         Args:
             ready: The event loop's callbacks.
 
-        Returns:
-            Whether it is over, and to be concluded. If not, its asyncio task will see to that.
+        Raises:
+            KeyboardInterrupt, SystemExit: Out of the node, whose task ended so.
         """
         if self.stopped:
-            return True
+            return
         self._call()
         asyncio_task = self._asyncio_task
         try:
@@ -122,7 +122,10 @@ class NodeCoroutine:
                 asyncio_task.add_done_callback(self)
             else:
                 self._end(asyncio_task)
-        return self._asyncio_task is not asyncio_task or asyncio_task.done()
+
+    def waits(self) -> bool:
+        """Whether its asyncio task, which isn't over, will have it concluded."""
+        return self._asyncio_task is not None and not self._asyncio_task.done()
 
     def _take_turn(self, ready: deque[Any]) -> None:
         """Do what the event loop was just asked to do next for the node's asyncio task."""
@@ -147,12 +150,19 @@ class NodeCoroutine:
         self._begun = True
         try:
             coroutine, self._context = self.task.plan.started(self.task)
-        except Exception as error:  # noqa: BLE001 - as above
+        except BaseException as error:
             self._fail(error)
+            if not isinstance(error, Exception):
+                raise
         else:
             self._run(coroutine)
 
-    def _fail(self, error: Exception) -> None:
+    def _fail(self, error: BaseException) -> None:
+        if isinstance(
+            error, StopIteration
+        ):  # as out of the coroutine that LangGraph calls the node in
+            ended, error = error, RuntimeError("coroutine raised StopIteration")
+            error.__cause__ = ended
         self._context = None
         self._asyncio_task = self.task.loop.event_loop.create_future()
         self._asyncio_task.set_exception(error)
@@ -297,13 +307,12 @@ class FirstSteps:
         try:
             while self._waiting:
                 node = self._begin(self._waiting.popleft())
-                is_over = True  # what interrupts the event loop ended the node's task as well
                 try:
                     if self._closed:
                         node.close()
-                    is_over = node.take_first_step(ready)
+                    node.take_first_step(ready)
                 finally:
-                    if is_over:
+                    if not node.waits():
                         self._end(node)
         finally:
             self._go_on(self._take, self._waiting)

@@ -27,7 +27,12 @@ from langgraph.types import Command, Interrupt, Overwrite, RetryPolicy, Send, in
 
 import langgraph_engine
 from langgraph_engine import live_task
-from langgraph_engine.upstream import ChannelWrite, ChannelWriteEntry, PregelNode
+from langgraph_engine.upstream import (
+    ChannelWrite,
+    ChannelWriteEntry,
+    PregelNode,
+    RunnableCallable,
+)
 
 ENGINES = [info.name for info in langgraph_engine.engines() if info.name != "langgraph"]
 Log = list[Any]
@@ -923,6 +928,19 @@ def _the_middle_one_raises(log: Log) -> Any:
     return _together(node, raises, node)
 
 
+def _raises_as_it_is_called(error: type[Exception]) -> Callable[[Log], Any]:
+    """No coroutine function, but what LangGraph calls as one."""
+
+    def program(log: Log) -> Any:
+        def node(state: State) -> Any:
+            raise error("no coroutine")
+
+        return _together(_at_once, RunnableCallable(None, node, name="raises"), _at_once)
+
+    program.__name__ = f"_raises_{error.__name__}_as_it_is_called"
+    return program
+
+
 def _coroutines_among_others(log: Log) -> Any:
     """Plain functions are called in threads, and what has a policy goes another way."""
 
@@ -948,6 +966,8 @@ AWAITED = [
     _each_has_a_context_of_its_own,
     _the_middle_one_raises,
     _coroutines_among_others,
+    _raises_as_it_is_called(ValueError),
+    _raises_as_it_is_called(StopIteration),
     _one_of_several_raises,
     _one_of_several_raises_at_once,
     _one_of_several_isnt_called,
