@@ -19,7 +19,7 @@ from langgraph_engine.coroutines import FirstSteps
 from langgraph_engine.loop_async import AsyncLoop
 
 ENGINES = [info.name for info in langgraph_engine.engines() if info.name != "langgraph"]
-WIDE = 50
+WIDE = 150
 
 pytestmark = pytest.mark.since_python_3_11("a node's coroutine has no context of its own")
 
