@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
+import langgraph_engine
 from langgraph_engine import installation, registry
 from langgraph_engine.stats import reset
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+ENGINES = [info.name for info in langgraph_engine.engines() if info.name != registry.STOCK]
 PLUGINS = Path(__file__).parent.parent / "plugins"
 
 APP = """\
@@ -59,6 +61,21 @@ def stock_again(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     reset()
     yield
     installation.uninstall()
+
+
+@pytest.fixture(params=[None, *ENGINES], ids=lambda name: name or "stock")
+def either(request: pytest.FixtureRequest) -> str | None:
+    """Stock, or an engine that is installed."""
+    name: str | None = request.param
+    if name is not None:
+        langgraph_engine.install(name, unsupported="raise")
+    return name
+
+
+@pytest.fixture(params=ENGINES)
+def installed(request: pytest.FixtureRequest) -> None:
+    """An engine."""
+    langgraph_engine.install(request.param, unsupported="raise")
 
 
 @pytest.fixture(scope="session")

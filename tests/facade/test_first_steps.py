@@ -14,11 +14,9 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import START, StateGraph
 from langgraph.types import Send
 
-import langgraph_engine
 from langgraph_engine.coroutines import FirstSteps
 from langgraph_engine.loop_async import AsyncLoop
 
-ENGINES = [info.name for info in langgraph_engine.engines() if info.name != "langgraph"]
 WIDE = 150
 
 pytestmark = pytest.mark.since_python_3_11("a node's coroutine has no context of its own")
@@ -26,21 +24,6 @@ pytestmark = pytest.mark.since_python_3_11("a node's coroutine has no context of
 
 class State(TypedDict, total=False):
     seen: Annotated[list[Any], operator.add]
-
-
-@pytest.fixture(params=[None, *ENGINES], ids=lambda name: name or "stock")
-def either(request: pytest.FixtureRequest) -> str | None:
-    """Stock, or an engine that is installed."""
-    name: str | None = request.param
-    if name is not None:
-        langgraph_engine.install(name, unsupported="raise")
-    return name
-
-
-@pytest.fixture(params=ENGINES)
-def installed(request: pytest.FixtureRequest) -> None:
-    """An engine."""
-    langgraph_engine.install(request.param, unsupported="raise")
 
 
 def _wide(node: Callable[[int], Any], **options: Any) -> Any:

@@ -44,21 +44,6 @@ class State(TypedDict, total=False):
     seen: Annotated[list[Any], operator.add]
 
 
-@pytest.fixture(params=[None, *ENGINES], ids=lambda name: name or "stock")
-def either(request: pytest.FixtureRequest) -> str | None:
-    """Stock, or an engine that is installed."""
-    name: str | None = request.param
-    if name is not None:
-        langgraph_engine.install(name, unsupported="raise")
-    return name
-
-
-@pytest.fixture(params=ENGINES)
-def installed(request: pytest.FixtureRequest) -> None:
-    """An engine."""
-    langgraph_engine.install(request.param, unsupported="raise")
-
-
 def in_loop() -> bool:
     """Whether this is the event loop's thread: the tests run it in the main one."""
     return threading.current_thread() is threading.main_thread()
