@@ -17,7 +17,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from langgraph_engine.node_plan import PLAIN
@@ -158,9 +158,8 @@ class NodeCoroutine:
             self._run(coroutine)
 
     def _fail(self, error: BaseException) -> None:
-        if isinstance(
-            error, StopIteration
-        ):  # as out of the coroutine that LangGraph calls the node in
+        if isinstance(error, StopIteration):
+            # As out of the coroutine that LangGraph calls the node in.
             ended, error = error, RuntimeError("coroutine raised StopIteration")
             error.__cause__ = ended
         self._context = None
@@ -257,13 +256,19 @@ class FirstSteps:
 
     Args:
         loop: The run.
-        begin: Makes what stands for a task, as its turn comes.
+        tasks: Whose coroutines they are.
+        make: Makes what stands for a task, as its turn comes.
     """
 
-    def __init__(self, loop: AsyncLoop, begin: Callable[[LiveTask], NodeCoroutine]) -> None:
+    def __init__(
+        self,
+        loop: AsyncLoop,
+        tasks: Iterable[LiveTask],
+        make: Callable[[LiveTask], NodeCoroutine],
+    ) -> None:
         self._loop, self._event_loop = loop, loop.event_loop
-        self._begin = begin
-        self._waiting: deque[LiveTask] = deque()
+        self._make = make
+        self._waiting = deque(tasks)
         self._ended: deque[NodeCoroutine] = deque()
         self._unseen = not loop.keeps_pending and loop.quiet
         self._closed = False
@@ -282,14 +287,6 @@ class FirstSteps:
             and not event_loop.get_debug()
         )
 
-    def __len__(self) -> int:
-        """How many are to be taken."""
-        return len(self._waiting)
-
-    def add(self, task: LiveTask) -> None:
-        """One more to be taken."""
-        self._waiting.append(task)
-
     def begin(self) -> None:
         """Have them taken in the event loop's next turn."""
         self._over = self._event_loop.create_future()
@@ -306,7 +303,7 @@ class FirstSteps:
         ready = self._event_loop._ready  # noqa: SLF001 - as asked before
         try:
             while self._waiting:
-                node = self._begin(self._waiting.popleft())
+                node = self._make(self._waiting.popleft())
                 try:
                     if self._closed:
                         node.close()

@@ -427,28 +427,31 @@ def _start_all(
         task.started = time.time()
         return node
 
+    coroutines: list[LiveTask] = []
+
+    def start_coroutines() -> None:
+        if coroutines and FirstSteps.may_be_taken(loop.event_loop):
+            FirstSteps(loop, coroutines, begun).begin()
+        else:
+            for task in coroutines:
+                begun(task).start()
+        coroutines.clear()
+
     one_by_one = loop.config.get("max_concurrency")
     functions = PlainFunctions(loop.event_loop, hand_over_of(loop))
-    together = FirstSteps.may_be_taken(loop.event_loop)
-    steps = FirstSteps(loop, begun)
     for task in tasks:
         if not one_by_one and NodeCoroutine.may_run(task):
             function = task.plan.plain_function()
             if function is not None:
                 begun(task).start_in(functions, function)
-            elif together:
-                steps.add(task)
             else:
-                begun(task).start()
+                coroutines.append(task)
             continue
-        if steps:  # in the order of the tasks
-            steps.begin()
-            steps = FirstSteps(loop, begun)
+        start_coroutines()  # in the order of the tasks
         future = loop.submit(_aattempt, task, __name__=task.name, __cancel_on_exit__=True)
         futures[future] = task
         future.add_done_callback(finished)
-    if steps:
-        steps.begin()
+    start_coroutines()
     if functions:
         if len(functions) < len(tasks) or turn_is_due(loop.event_loop):
             # Once the coroutines before them took their first steps.
