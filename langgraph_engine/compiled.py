@@ -38,9 +38,11 @@ from langgraph_engine.delta import delta_fold
 from langgraph_engine.execute import Executor
 from langgraph_engine.execution import make_executor
 from langgraph_engine.forks import free_in_forks
+from langgraph_engine.hand_over import BetweenRuns
 from langgraph_engine.meeting import Meeting, meetings
 from langgraph_engine.message_reducer import MergeMessages, aggregate_of, merging
 from langgraph_engine.node_plans import NodePlans
+from langgraph_engine.overwrites import keys_of_overwrites
 from langgraph_engine.protocol import ChannelSpec, Engine, GraphSpec, NodeSpec, Program
 
 __all__ = ["CompiledGraph", "Kept", "compiled", "graph_spec", "kept_in"]
@@ -63,6 +65,7 @@ _KINDS: dict[type, str] = {
 # still the value read later.
 _EMPTY_BUILTINS = (list, dict, set, int, float, str, bool, tuple, frozenset)
 _OWN_MODULES = ("_operator", "builtins")
+_OVERWRITE_KEYS = keys_of_overwrites(upstream.get_overwrite)
 _LASTING_KINDS = frozenset({"last_value", "untracked_value", "binary_operator"})
 
 
@@ -85,6 +88,7 @@ class CompiledGraph:
         executor: Runs simple supersteps; None for a graph with delta channels.
         plans_ahead: Whether the engine has the capability ``commit_and_plan``, and it is of use.
         meeting: Makes a place where the event loop and a thread meet; see ``MeetingEngine``.
+        between_runs: What a run that was handed over to a thread leaves to the next one.
     """
 
     program: Program
@@ -101,6 +105,7 @@ class CompiledGraph:
     executor: Executor | None
     plans_ahead: bool
     meeting: Callable[..., Meeting]
+    between_runs: BetweenRuns
 
     def reduces_in_threads(self) -> bool:
         """Whether combining what was written calls no code of the user's, which LangGraph calls in the event loop."""
@@ -188,6 +193,7 @@ def _folding_spec(
         initial=type(first) if empty else initial,
         aggregate=aggregate,
         overwrite=Overwrite,
+        overwrite_keys=_OVERWRITE_KEYS,
     )
 
 
@@ -243,6 +249,7 @@ def _compile(graph: upstream.AnyPregel, engine: Engine) -> CompiledGraph:
         else make_executor(engine, program, channels, plans, asks=bool(folding or custom)),
         plans_ahead=not deltas and "commit_and_plan" in engine.capabilities,
         meeting=meetings(engine),
+        between_runs=BetweenRuns(),
     )
 
 

@@ -415,7 +415,8 @@ class DeltaBook:
             },
         )
         for (task_id, path), writes in grouped.items():
-            self._futures.append(loop.submit_writes(config, writes, task_id, path, alone=False))
+            saving = loop.submit_writes(config, writes, task_id, path, alone=False, is_awaited=True)
+            self._futures.append(saving)
 
     def _place(self, step: int, task_id: str, path: str) -> tuple[str, str]:
         """Task id and path that keep writes in order, whichever of the two a saver sorts by."""

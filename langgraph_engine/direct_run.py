@@ -457,7 +457,7 @@ def _start_all(
             # Once the coroutines before them took their first steps.
             loop.event_loop.call_soon(functions.start)
         else:
-            functions.start()
+            loop.saving_together(functions.start)
     return futures
 
 

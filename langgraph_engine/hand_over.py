@@ -4,15 +4,18 @@ A thread that gives a run back waits a moment for it to come again, as it does w
 executor's queue, its future and asyncio's future of that take longer than what is done in the thread. Where it didn't
 come soon the last time, as nodes await something, the thread doesn't wait. Where what is done in the thread took but
 a moment the last time, the event loop waits for it as well, for no longer than it would for a callback of that length.
+Both go for a graph's runs that follow one another, too: what one learns, and its thread, are there for the next.
 
     HandOver.begin   the event loop hands a job over, and is told when it is done, if it doesn't wait for that
         _Stay        ... to the thread that waits for this run, or to any other of the executor's
             Meeting  where the two tell each other
+    BetweenRuns      what a run leaves to the next one of its graph
 """
 
 from __future__ import annotations
 
 import asyncio
+import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from time import monotonic
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
     from langgraph_engine.compiled import CompiledGraph
     from langgraph_engine.meeting import Meeting
 
-__all__ = ["HandOver", "Job", "begin_in_thread", "hand_over_of"]
+__all__ = ["BetweenRuns", "HandOver", "Job", "begin_in_thread", "hand_over_of"]
 
 _COMES_AGAIN_WITHIN: Final = 0.001
 """Seconds a thread waits for a run to come again."""
@@ -58,20 +61,63 @@ class Job(Protocol):
         ...
 
 
+class BetweenRuns:
+    """What a run of a graph leaves to the next one: what it learnt, and its thread if the next one comes in a moment.
+
+    Whether it does is what the last one did. Event loops may share one; the thread of another is left to leave by itself.
+
+    Attributes:
+        comes_soon: Whether the last run came in a moment after the one before it.
+        was_short: Whether the last job of the last run took but a moment.
+        too_late: So many more times a thread's first job isn't waited for.
+    """
+
+    __slots__ = ("_ended", "_staying", "comes_soon", "too_late", "was_short")
+
+    def __init__(self) -> None:
+        self.comes_soon = self.was_short = False
+        self.too_late = 0
+        self._ended = -_COMES_AGAIN_WITHIN
+        # The thread has its stay while it is there.
+        self._staying: Callable[[], _Stay | None] = _nobody
+
+    def begun(self, event_loop: Any) -> _Stay | None:
+        """A run is handed over for the first time: the stay of the thread that waits for it, if one does."""
+        self.comes_soon = monotonic() - self._ended <= _COMES_AGAIN_WITHIN
+        stay = self._staying()
+        self._staying = _nobody
+        return stay if stay is not None and stay.is_of(event_loop) else None
+
+    def ended(self, stay: _Stay) -> None:
+        """A run is over: its thread waits for the next one, or leaves."""
+        self._ended = monotonic()
+        self.was_short = stay.was_short
+        if self.comes_soon and self._staying() is None:
+            self._staying = weakref.ref(stay)
+        else:
+            stay.dismiss()
+
+
+def _nobody() -> None:
+    """There is no thread that waits for a run."""
+
+
 class HandOver:
     """How one run is handed over. Used by the event loop's thread.
 
     Args:
         event_loop: The event loop.
         meeting: Makes a place for it and a thread to meet: ``MeetingEngine.meeting``.
+        between_runs: What other runs of the graph left, and this one will.
     """
 
-    __slots__ = ("_event_loop", "_meeting", "_stay", "_too_late")
+    __slots__ = ("_between_runs", "_event_loop", "_meeting", "_stay")
 
-    def __init__(self, event_loop: Any, meeting: Callable[..., Meeting]) -> None:
-        self._event_loop, self._meeting = event_loop, meeting
-        self._stay: _Stay | None = None
-        self._too_late = 0  # so many more times a thread's first job isn't waited for
+    def __init__(
+        self, event_loop: Any, meeting: Callable[..., Meeting], between_runs: BetweenRuns
+    ) -> None:
+        self._event_loop, self._meeting, self._between_runs = event_loop, meeting, between_runs
+        self._stay: _Stay | None = between_runs.begun(event_loop)
 
     def begin(self, job: Job) -> bool | None:
         """Have a thread do a job; whether it is done already.
@@ -90,37 +136,42 @@ class HandOver:
         if executor is None:
             return None
         self._stay = None
-        waits = before is not None and before.may_be_waited_for()
-        if waits and self._too_late:
-            self._too_late -= 1
+        between_runs = self._between_runs
+        was_short = between_runs.was_short if before is None else before.was_short
+        waits = was_short and _is_idle(self._event_loop)
+        if waits and between_runs.too_late:
+            between_runs.too_late -= 1
             waits = False
-        stay = _Stay(self._event_loop, executor, self._meeting(awaited=waits), before)
+        meeting = self._meeting(awaited=waits)
+        stay = _Stay(self._event_loop, executor, meeting, before, between_runs)
         stay.cancel = executor.submit(stay.serve, job).cancel
         self._stay = stay
         if not waits:
             return False
         is_done = stay.wait()
         if not is_done:  # all threads may be busy, and for long
-            self._too_late = _TRIES_AGAIN_AFTER
+            between_runs.too_late = _TRIES_AGAIN_AFTER
         return is_done
 
     def forget(self) -> None:
         """Nobody waits any more for the job that was begun last. A thread that hasn't begun it won't."""
-        if self._stay is not None:
-            self._stay.cancel()
-        self.close()  # its thread may be busy for long
+        stay, self._stay = self._stay, None
+        if stay is not None:
+            stay.cancel()
+            stay.dismiss()  # its thread may be busy for long
 
     def close(self) -> None:
         """The run is over: nobody need wait for it."""
         stay, self._stay = self._stay, None
         if stay is not None:
-            stay.dismiss()
+            self._between_runs.ended(stay)
 
 
 def hand_over_of(run: HandedOver) -> HandOver:
     """How a run is handed over: the one it has, or its first."""
     if run.hand_over is None:
-        run.hand_over = HandOver(run.event_loop, run.graph.meeting)
+        graph = run.graph
+        run.hand_over = HandOver(run.event_loop, graph.meeting, graph.between_runs)
     return run.hand_over
 
 
@@ -153,6 +204,11 @@ def _executor_of(event_loop: Any) -> ThreadPoolExecutor | None:
     return executor if type(executor) is ThreadPoolExecutor else None
 
 
+def _is_idle(event_loop: Any) -> bool:
+    """Whether it says that it has nothing else to do."""
+    return not getattr(event_loop, "_ready", True)
+
+
 def _tell(job: Job, event_loop: Any) -> None:
     if not event_loop.is_closed():  # else nobody waits
         event_loop.call_soon_threadsafe(job.give)
@@ -162,6 +218,8 @@ class _Stay:
     """A thread's time with a run: a job, and more if they come soon."""
 
     __slots__ = (
+        "__weakref__",
+        "_between_runs",
         "_comes_soon",
         "_event_loop",
         "_job",
@@ -180,14 +238,23 @@ class _Stay:
     """Whether that took but a moment."""
 
     def __init__(
-        self, event_loop: Any, executor: Any, meeting: Meeting, before: _Stay | None
+        self,
+        event_loop: Any,
+        executor: Any,
+        meeting: Meeting,
+        before: _Stay | None,
+        between_runs: BetweenRuns,
     ) -> None:
-        self._event_loop, self._meeting = event_loop, meeting
+        self._event_loop, self._meeting, self._between_runs = event_loop, meeting, between_runs
         self._others = getattr(executor, "_work_queue", None)  # who waits for a thread
         self._job: Job | None = None
         self.ended = monotonic()
         self.was_short = before is not None and before.was_short
         self._comes_soon = before is None or self.ended - before.ended <= _COMES_AGAIN_WITHIN
+
+    def is_of(self, event_loop: Any) -> bool:
+        """Whether it is a thread of this event loop's."""
+        return self._event_loop is event_loop
 
     def wait(self) -> bool:
         """Whether the thread's first job is done in a moment."""
@@ -197,14 +264,11 @@ class _Stay:
         """Whether a job is done; None if the thread has left."""
         self._job = job
         ask = self._meeting.ask
-        is_done = self._waiting(ask) if self.may_be_waited_for() else ask(0)
+        # What comes next is likely to be done in a moment, too.
+        is_done = self._waiting(ask) if self.was_short and _is_idle(self._event_loop) else ask(0)
         if is_done is None:
             self._job = None
         return is_done
-
-    def may_be_waited_for(self) -> bool:
-        """Whether what comes next is likely to be done in a moment, and the event loop has nothing else to do."""
-        return self.was_short and not getattr(self._event_loop, "_ready", True)
 
     @staticmethod
     def _waiting(ask: Callable[[float], bool | None]) -> bool | None:
@@ -228,6 +292,7 @@ class _Stay:
             self.ended = monotonic()
             took = self.ended - began
             self.was_short = took <= _SHORT
+            comes_again = comes_again or self._between_runs.comes_soon
             comes_again = comes_again and self._comes_soon and took <= MOMENT
             if not comes_again or self._others is None or not self._others.empty():
                 if not meeting.leave():

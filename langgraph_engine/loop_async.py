@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import weakref
-from collections.abc import Coroutine, Generator, Sequence
+from collections.abc import Callable, Coroutine, Generator, Sequence
 from contextlib import AsyncExitStack
 from contextvars import Context
 from functools import partial
@@ -154,6 +154,7 @@ class AsyncLoop(Loop):
         saver = self.checkpointer
         self._save_error: Exception | None = None
         self._saved: Any = None  # the future of everything that is saved already
+        self._saves_soon = False
         self.put_writes_call = None if saver is None else saver.aput_writes
         self.put_checkpoint_call = None if saver is None else self._put_after_previous
         if self.in_memory:
@@ -208,6 +209,23 @@ class AsyncLoop(Loop):
     def is_called(self) -> None:
         """Take note of who runs it from here on: whoever takes the next chunk of a stream."""
         self.asyncio_task = shared_task(self.event_loop)
+
+    def save_soon(self) -> None:
+        if not self._saves_soon:
+            self._saves_soon = True
+            self.event_loop.call_soon(self._save_now)
+
+    def saving_together(self, start: Callable[[], None]) -> None:
+        """Call something that may have tasks end at once; what they write is saved then, and takes no turn of the event loop."""
+        self._saves_soon = True
+        try:
+            start()
+        finally:
+            self._save_now()
+
+    def _save_now(self) -> None:
+        self._saves_soon = False
+        self.save_unsaved()
 
     def saved(self) -> Any:
         if self._saved is None:

@@ -255,7 +255,11 @@ class _GoOn:
         except BaseException as error:  # noqa: BLE001 - the run raises it, and not as a task's
             self._failure = error
             return False
-        return stop is not None and stop.kind == TURN
+        # Another job follows if this was the event loop's turn, or there are several tasks to be run.
+        return stop is not None and (
+            stop.kind == TURN
+            or (stop.kind == PLANNED and stop.detail is not None and bool(stop.detail.tasks))
+        )
 
     def give(self) -> None:
         """It stopped."""

@@ -83,6 +83,8 @@ class SavingLoop:
     """Gives a future of a call to a saver that was made and returned."""
     raising: Callable[[Exception], Any]
     """What ``submit`` is given for a future that has this exception."""
+    save_soon: Callable[[], None]
+    """Has ``save_unsaved`` called where the event loop would get to it."""
     put_writes_call: Callable[..., Any] | None
     put_checkpoint_call: Callable[..., Any] | None
     call_function: Callable[[PregelExecutableTask], Any]
@@ -390,10 +392,15 @@ class SavingLoop:
             self.pending_writes = [w for w in self.pending_writes if w[0] != task_id]
         self.pending_writes.extend((task_id, channel, value) for channel, value in writes)
         if self.put_writes_call is not None and self.durability != "exit":
+            has_failed = any(channel == upstream.ERROR_SOURCE_NODE for channel, _ in writes)
             future = self.save_writes(
-                task_id, self.path_of(task_id), self.savable(to_save), alone=self._is_alone()
+                task_id,
+                self.path_of(task_id),
+                self.savable(to_save),
+                alone=self._is_alone(),
+                is_awaited=has_failed or self.deltas is not None,
             )
-            if any(channel == upstream.ERROR_SOURCE_NODE for channel, _ in writes):
+            if has_failed:
                 self.error_write_futures.append(future)
             if self.deltas is not None:
                 self.deltas.saving(future, to_save)
@@ -413,7 +420,9 @@ class SavingLoop:
             if channel not in untracked
         ]
 
-    def save_writes(self, task_id: str, path: str, writes: WritesT, *, alone: bool) -> Any:
+    def save_writes(
+        self, task_id: str, path: str, writes: WritesT, *, alone: bool, is_awaited: bool = False
+    ) -> Any:
         """Have what a task wrote saved with the present checkpoint; see ``submit_writes``."""
         config = upstream.patch_configurable(
             self.checkpoint_config,
@@ -422,10 +431,17 @@ class SavingLoop:
                 upstream.CONFIG_KEY_CHECKPOINT_ID: self.checkpoint_id,
             },
         )
-        return self.submit_writes(config, writes, task_id, path, alone=alone)
+        return self.submit_writes(config, writes, task_id, path, alone=alone, is_awaited=is_awaited)
 
     def submit_writes(
-        self, config: Any, writes: WritesT, task_id: str, path: str, *, alone: bool
+        self,
+        config: Any,
+        writes: WritesT,
+        task_id: str,
+        path: str,
+        *,
+        alone: bool,
+        is_awaited: bool,
     ) -> Any:
         """Have writes saved; the future of that, if it is done in the background.
 
@@ -435,6 +451,7 @@ class SavingLoop:
             task_id: The task's id.
             path: Its path as text; empty if it isn't of this superstep.
             alone: Whether it is its superstep's only task, and called directly.
+            is_awaited: Whether somebody waits for the future.
         """
         call = self.put_writes_call
         assert call is not None
@@ -446,12 +463,15 @@ class SavingLoop:
         assert self.checkpointer is not None
         if self.saves_writes_at_once:
             return self._call_saver(self.checkpointer.put_writes, *args)
-        if not alone:
+        if is_awaited and not alone:
             return self.submit(call, *args)
-        # An event loop gets to it when they are committed, and a reducer may change what it is given.
+        # An event loop gets to it at its next turn; if the task is alone, when they are committed. A reducer, or
+        # another task, may change what it is given.
         if self._unsaved is None:
             self._unsaved = deque()
         self._unsaved.append((self.checkpointer.put_writes, args))
+        if not alone:
+            self.save_soon()
         return None
 
     def save_unsaved(self) -> None:

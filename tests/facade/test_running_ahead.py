@@ -7,6 +7,7 @@ import contextvars
 import copy
 import itertools
 import operator
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -831,14 +832,22 @@ def _several_interrupt(log: Log) -> Any:
 
 
 def _several_return_runnables(log: Log) -> Any:
+    others_ended = threading.Event()
+
     async def other(state: State) -> Any:
         log.append(get_config()["metadata"]["langgraph_node"])
+        # A while later, as whoever waits for it in a thread would else be done at about the same time.
+        asyncio.get_running_loop().call_later(0.05, others_ended.set)
         return {"seen": ["by a runnable"]}
 
     async def node(state: State) -> Any:
         return RunnableLambda(other)
 
-    return _together(node, _at_once, lambda state: {"seen": ["sync"]})
+    def sync(state: State) -> Any:
+        others_ended.wait(10)
+        return {"seen": ["sync"]}
+
+    return _together(node, _at_once, sync)
 
 
 def _one_of_several_returns_rubbish(log: Log) -> Any:

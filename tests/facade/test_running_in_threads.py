@@ -6,6 +6,7 @@ import asyncio
 import concurrent.futures
 import contextvars
 import functools
+import gc
 import itertools
 import operator
 import os
@@ -829,7 +830,8 @@ def test_one_thread_calls_quick_functions(either: str | None, handed_over: list[
     counts = asyncio.run(main())
     # The edge has one as well.
     assert counts[0] == 21
-    assert min(counts) == (21 if either is None else 2)
+    # The thread of the run before is there.
+    assert min(counts) == (21 if either is None else 0)
 
 
 @pytest.mark.usefixtures("either")
@@ -1208,6 +1210,141 @@ def test_a_thread_that_waits_in_vain_does_so_once(monkeypatch: pytest.MonkeyPatc
 
     asyncio.run(main())
     assert looks <= 1
+
+
+# --- runs that follow one another
+
+
+def test_a_thread_waits_for_a_run_that_comes_in_a_moment(
+    either: str | None, handed_over: list[Any]
+) -> None:
+    graph = _row(_step)
+
+    async def main() -> list[int]:
+        counts = []
+        for _ in range(20):
+            handed_over.clear()
+            assert (await graph.ainvoke({"count": 0}))["count"] == 1
+            counts.append(len(handed_over))
+        return counts
+
+    counts = asyncio.run(main())
+    # That the second one comes in a moment isn't known before.
+    assert counts[:2] == [1, 1]
+    assert min(counts) == (1 if either is None else 0)
+
+
+@pytest.mark.usefixtures("either")
+def test_no_thread_is_there_for_a_run_that_comes_later(handed_over: list[Any]) -> None:
+    graph = _row(_step)
+
+    async def main() -> list[int]:
+        counts = []
+        for _ in range(5):
+            for _ in range(5):
+                handed_over.clear()
+                await graph.ainvoke({"count": 0})
+            await asyncio.sleep(0.02)
+            handed_over.clear()
+            await graph.ainvoke({"count": 0})
+            counts.append(len(handed_over))
+        return counts
+
+    assert 1 in asyncio.run(main())  # but for threads that a busy machine keeps
+
+
+@pytest.mark.usefixtures("installed")
+def test_a_thread_that_stayed_leaves_after_a_moment() -> None:
+    graph = _row(_step)
+
+    def is_there() -> bool:
+        gc.collect()
+        return any(type(it) is hand_over._Stay for it in gc.get_objects())
+
+    async def main() -> None:
+        for _ in range(10):
+            await graph.ainvoke({"count": 0})
+        while is_there():
+            await asyncio.sleep(0.01)
+
+    asyncio.run(asyncio.wait_for(main(), 30))
+
+
+@pytest.mark.usefixtures("either")
+def test_event_loops_have_their_own_threads() -> None:
+    """Runs of a graph, each in the other event loop than the one before."""
+    threads: dict[str, set[int]] = {"a": set(), "b": set()}
+    which = "a"
+
+    def node(state: State) -> State:
+        threads[which].add(threading.get_ident())
+        return _step(state)
+
+    graph = _row(node)
+    event_loops = {name: asyncio.new_event_loop() for name in threads}
+    try:
+        for number in range(40):
+            which = "ab"[number % 2]
+            for _ in range(1 + number % 3):
+                run = graph.ainvoke({"count": number})
+                assert event_loops[which].run_until_complete(run)["count"] == number + 1
+    finally:
+        for event_loop in event_loops.values():
+            event_loop.run_until_complete(event_loop.shutdown_default_executor())
+            event_loop.close()
+    assert threads["a"].isdisjoint(threads["b"])
+
+
+@pytest.mark.usefixtures("installed")
+def test_a_run_that_was_stopped_leaves_its_thread_to_nobody() -> None:
+    goes_on = threading.Event()
+
+    def node(state: State) -> State:
+        if state["count"] == 7:
+            goes_on.wait(60)
+        return _step(state)
+
+    graph = _row(node)
+
+    async def main() -> None:
+        for _ in range(10):
+            goes_on.clear()
+            for _ in range(3):
+                await graph.ainvoke({"count": 0})
+            with pytest.raises(asyncio.TimeoutError):
+                await asyncio.wait_for(graph.ainvoke({"count": 7}), 0.01)
+            assert (await graph.ainvoke({"count": 0}))["count"] == 1
+            goes_on.set()
+
+    asyncio.run(asyncio.wait_for(main(), 30))
+
+
+@pytest.mark.parametrize("way", ["ainvoke", "astream"])
+def test_the_first_function_of_a_run_is_waited_for(
+    way: str, monkeypatch: pytest.MonkeyPatch, either: str | None
+) -> None:
+    """Where the last one of the run before took but a moment."""
+    waited: list[Any] = []
+    wait = hand_over._Stay.wait
+
+    def noted(self: Any) -> bool | None:
+        is_done = wait(self)
+        waited.append(is_done)
+        return is_done
+
+    monkeypatch.setattr(hand_over._Stay, "wait", noted)
+    graph = _row(_step)
+
+    async def main() -> None:
+        for _ in range(10):
+            if way == "ainvoke":
+                await graph.ainvoke({"count": 0})
+            else:
+                assert [chunk async for chunk in graph.astream({"count": 0})]
+            await asyncio.sleep(0.01)  # no thread is there any more
+
+    asyncio.run(main())
+    assert (True in waited) is (either is not None)
 
 
 # --- runs side by side

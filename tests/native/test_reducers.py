@@ -74,7 +74,7 @@ VALUES: dict[str, list[Any]] = {
     "erased overwrite without value": [{"type": "__overwrite__"}, 2],
     "subclass of dict": [Keyed(__overwrite__="new"), 2],
     "other mapping": [UserDict({"__overwrite__": "new"}), 2],
-    "plain dicts": [{}, {"plain": 1}],
+    "plain dicts": [{}, {"plain": 1}, {"value": 1}, {1: {"__overwrite__": 2}}],
 }
 
 

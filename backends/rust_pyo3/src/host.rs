@@ -19,6 +19,8 @@ pub(crate) struct Callables {
     /// What has the reducer that `fold` applies, and the class of the values that only `fold` knows.
     pub(crate) aggregate: Option<Py<PyAny>>,
     pub(crate) overwrite: Option<Py<PyAny>>,
+    /// A dict that has none of these is a value as any other; none if every dict may be another.
+    pub(crate) overwrite_keys: Option<Vec<Py<PyString>>>,
 }
 
 impl Callables {
@@ -107,10 +109,9 @@ impl Program {
         base: Option<Py<PyAny>>,
         values: Values<Py<PyAny>>,
     ) -> PyResult<Py<PyAny>> {
-        let found = callables.get(channel.index());
-        let aggregate = found.and_then(|it| it.aggregate.as_ref().zip(it.overwrite.as_ref()));
-        if let Some((aggregate, overwrite)) = aggregate
-            && all_plain(&values, overwrite.bind(py))?
+        if let Some(found) = callables.get(channel.index())
+            && let (Some(aggregate), Some(overwrite)) = (&found.aggregate, &found.overwrite)
+            && all_plain(&values, overwrite.bind(py), found.overwrite_keys.as_deref())?
         {
             let operator = aggregate.bind(py).getattr(intern!(py, "operator"))?;
             let mut values = values.into_iter();
@@ -184,11 +185,23 @@ impl Program {
     }
 }
 
-/// Whether each value is neither a dict nor an overwrite: either may ask for something else than folding.
-fn all_plain(values: &[Py<PyAny>], overwrite: &Bound<'_, PyAny>) -> PyResult<bool> {
+/// Whether each value is neither an overwrite nor a dict that may be one: either may ask for something else than folding.
+fn all_plain(
+    values: &[Py<PyAny>],
+    overwrite: &Bound<'_, PyAny>,
+    keys: Option<&[Py<PyString>]>,
+) -> PyResult<bool> {
     let py = overwrite.py();
     for value in values {
         let value = value.bind(py);
+        if let (Ok(dict), Some(keys)) = (value.cast_exact::<PyDict>(), keys) {
+            for key in keys {
+                if dict.contains(key)? {
+                    return Ok(false);
+                }
+            }
+            continue;
+        }
         let is_builtin = value.is_exact_instance_of::<PyInt>()
             || value.is_exact_instance_of::<PyList>()
             || value.is_exact_instance_of::<PyString>()

@@ -32,6 +32,10 @@ impl Spec {
                 custom: optional(&channel, "custom")?,
                 aggregate: optional(&channel, "aggregate")?,
                 overwrite: optional(&channel, "overwrite")?,
+                overwrite_keys: match optional(&channel, "overwrite_keys")? {
+                    Some(keys) => Some(names(keys.bind(channel.py()))?),
+                    None => None,
+                },
             };
             found.check(name.to_str()?, &kind)?;
             graph
@@ -94,6 +98,14 @@ fn optional(channel: &Bound<'_, PyAny>, name: &str) -> PyResult<Option<Py<PyAny>
 
 fn strings(names: &Bound<'_, PyAny>) -> PyResult<Vec<String>> {
     names.try_iter()?.map(|name| name?.extract()).collect()
+}
+
+/// Names that stay Python's.
+fn names(names: &Bound<'_, PyAny>) -> PyResult<Vec<Py<PyString>>> {
+    let names = names.try_iter()?;
+    names
+        .map(|name| Ok(name?.cast_into::<PyString>()?.unbind()))
+        .collect()
 }
 
 /// The items of any mapping, in its order.
