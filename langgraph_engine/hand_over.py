@@ -28,7 +28,16 @@ if TYPE_CHECKING:
     from langgraph_engine.compiled import CompiledGraph
     from langgraph_engine.meeting import Meeting
 
-__all__ = ["BetweenRuns", "HandOver", "Job", "begin_in_thread", "hand_over_of"]
+__all__ = [
+    "A_JOB",
+    "A_RUN",
+    "NO_JOB",
+    "BetweenRuns",
+    "HandOver",
+    "Job",
+    "begin_in_thread",
+    "hand_over_of",
+]
 
 _COMES_AGAIN_WITHIN: Final = 0.001
 """Seconds a thread waits for a run to come again."""
@@ -39,6 +48,14 @@ _LOOP_WAITS: Final = 0.001
 _TRIES_AGAIN_AFTER: Final = 16
 """So many threads' first jobs aren't waited for once one was waited for in vain."""
 _run_in_executor = asyncio.BaseEventLoop.run_in_executor
+
+
+NO_JOB: Final = 0
+"""No job of this run's, or not in a moment."""
+A_JOB: Final = 1
+"""Another job of this run's."""
+A_RUN: Final = 2
+"""The run is over; another may come."""
 
 
 class HandedOver(Protocol):
@@ -52,8 +69,8 @@ class HandedOver(Protocol):
 class Job(Protocol):
     """What a thread is to do."""
 
-    def run(self) -> bool:
-        """In the thread: do it, and raise nothing; whether another one is likely to follow."""
+    def run(self) -> int:
+        """In the thread: do it, and raise nothing; what is likely to follow: ``NO_JOB``, ``A_JOB`` or ``A_RUN``."""
         ...
 
     def give(self) -> None:
@@ -288,13 +305,13 @@ class _Stay:
         meeting = self._meeting
         while job is not None:
             began = monotonic()
-            comes_again = job.run()
+            follows = job.run()
             self.ended = monotonic()
             took = self.ended - began
             self.was_short = took <= _SHORT
-            comes_again = comes_again or self._between_runs.comes_soon
-            comes_again = comes_again and self._comes_soon and took <= MOMENT
-            if not comes_again or self._others is None or not self._others.empty():
+            stays = follows == A_JOB or (follows == A_RUN and self._between_runs.comes_soon)
+            stays = stays and self._comes_soon and took <= MOMENT
+            if not stays or self._others is None or not self._others.empty():
                 if not meeting.leave():
                     _tell(job, self._event_loop)
                 return
@@ -302,7 +319,8 @@ class _Stay:
             if came is None:
                 _tell(job, self._event_loop)
                 del job
-                came = meeting.look(_COMES_AGAIN_WITHIN)
+                # An event loop that goes on meanwhile has other things to do than another run.
+                came = meeting.look(_COMES_AGAIN_WITHIN if follows == A_JOB else 0)
             if not came:
                 return
             job, self._job = self._job, None

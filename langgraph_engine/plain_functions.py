@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from langgraph_engine import upstream
 from langgraph_engine.execute import MOMENT
-from langgraph_engine.hand_over import begin_in_thread
+from langgraph_engine.hand_over import A_JOB, begin_in_thread
 from langgraph_engine.turns import call_back
 
 if TYPE_CHECKING:
@@ -205,7 +205,7 @@ class PlainFunctions:
 
     # -- in threads -----------------------------------------------------------------------------
 
-    def run(self) -> bool:
+    def run(self) -> int:
         """Call all of them, one after the other."""
         while (job := self._take()) is not None:
             fails = self._call(job, alone=True)
@@ -213,7 +213,7 @@ class PlainFunctions:
             if fails or self._tells_each:
                 self._tell()
         self._is_over = True
-        return True
+        return A_JOB
 
     def _run_and_tell(self) -> None:
         self.run()

@@ -26,7 +26,7 @@ from langgraph_engine.execute import (
     TURN,
     Stop,
 )
-from langgraph_engine.hand_over import hand_over_of
+from langgraph_engine.hand_over import A_JOB, A_RUN, NO_JOB, hand_over_of
 from langgraph_engine.loop_async import OwnCancels, Stepped, run_in_context
 from langgraph_engine.plain_functions import as_out_of_a_thread
 from langgraph_engine.protocol import CommitRejected
@@ -244,22 +244,24 @@ class _GoOn:
         self._stop: Stop | None = None
         self._failure: BaseException | None = None
 
-    def run(self) -> bool:
-        """In the thread; whether the run is likely to need one again."""
+    def run(self) -> int:
+        """In the thread; see ``Job``."""
         context, execution = self._context, self._execution
         del self._context, self._execution  # a thread may keep its job
         if not self.is_wanted:
-            return False
+            return NO_JOB
         try:
             stop = self._stop = context.run(execution.resume_in_thread)
         except BaseException as error:  # noqa: BLE001 - the run raises it, and not as a task's
             self._failure = error
-            return False
-        # Another job follows if this was the event loop's turn, or there are several tasks to be run.
-        return stop is not None and (
-            stop.kind == TURN
-            or (stop.kind == PLANNED and stop.detail is not None and bool(stop.detail.tasks))
-        )
+            return NO_JOB
+        if stop is None:
+            return NO_JOB
+        if stop.kind == TURN:
+            return A_JOB
+        if stop.kind != PLANNED or stop.detail is None:
+            return NO_JOB
+        return A_JOB if stop.detail.tasks else A_RUN  # several tasks, or one that isn't simple
 
     def give(self) -> None:
         """It stopped."""

@@ -128,7 +128,7 @@ impl Meeting {
     fn finds(&self, patience: Duration) -> bool {
         let began = Instant::now();
         let looks = self.came_soon.load(Ordering::Relaxed) && several_processors();
-        if !(looks && self.is_left(FREE, LOOKS.min(patience))) {
+        if !patience.is_zero() && !(looks && self.is_left(FREE, LOOKS.min(patience))) {
             self.sleep(patience);
             self.came_soon
                 .store(began.elapsed() <= LOOKS, Ordering::Relaxed);
