@@ -49,7 +49,6 @@ _TRIES_AGAIN_AFTER: Final = 16
 """So many threads' first jobs aren't waited for once one was waited for in vain."""
 _run_in_executor = asyncio.BaseEventLoop.run_in_executor
 
-
 NO_JOB: Final = 0
 """No job of this run's, or not in a moment."""
 A_JOB: Final = 1
@@ -103,7 +102,7 @@ class BetweenRuns:
         self.comes_soon = monotonic() - self._ended <= _COMES_AGAIN_WITHIN
         stay = self._staying()
         self._staying = _nobody
-        return stay if stay is not None and stay.is_of(event_loop) else None
+        return stay if stay is not None and stay.is_for(event_loop) else None
 
     def ended(self, stay: _Stay) -> None:
         """A run is over: its thread waits for the next one, or leaves."""
@@ -239,6 +238,7 @@ class _Stay:
         "_between_runs",
         "_comes_soon",
         "_event_loop",
+        "_executor",
         "_job",
         "_meeting",
         "_others",
@@ -263,15 +263,19 @@ class _Stay:
         between_runs: BetweenRuns,
     ) -> None:
         self._event_loop, self._meeting, self._between_runs = event_loop, meeting, between_runs
+        self._executor = executor
         self._others = getattr(executor, "_work_queue", None)  # who waits for a thread
         self._job: Job | None = None
         self.ended = monotonic()
         self.was_short = before is not None and before.was_short
         self._comes_soon = before is None or self.ended - before.ended <= _COMES_AGAIN_WITHIN
 
-    def is_of(self, event_loop: Any) -> bool:
-        """Whether it is a thread of this event loop's."""
-        return self._event_loop is event_loop
+    def is_for(self, event_loop: Any) -> bool:
+        """Whether it is a thread that this event loop would have its jobs done by now."""
+        executor = self._executor
+        if self._event_loop is not event_loop or _executor_of(event_loop) is not executor:
+            return False
+        return not getattr(executor, "_shutdown", True)
 
     def wait(self) -> bool:
         """Whether the thread's first job is done in a moment."""

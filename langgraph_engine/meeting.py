@@ -79,7 +79,14 @@ class Meeting(Protocol):
         ...
 
     def look(self, seconds: float) -> bool:
-        """In the thread: whether another job comes; if not, the thread has left."""
+        """In the thread: whether another job comes; if not, the thread has left.
+
+        Args:
+            seconds: So long at most it looks for one.
+
+        Behavior:
+            - A thread that looks for no time at all leaves, unless there is a job already.
+        """
         ...
 
     def leave(self) -> bool:

@@ -1298,6 +1298,34 @@ def test_event_loops_have_their_own_threads() -> None:
     assert threads["a"].isdisjoint(threads["b"])
 
 
+@pytest.mark.usefixtures("either")
+def test_a_thread_that_stays_is_not_asked_past_whoever_has_the_threads_by_then() -> None:
+    where: list[str] = []
+
+    def node(state: State) -> State:
+        where.append(threading.current_thread().name.partition("_")[0])
+        return _step(state)
+
+    graph = _row(node)
+
+    async def main() -> None:
+        event_loop = asyncio.get_running_loop()
+        for number in range(10):
+            for _ in range(3):
+                await graph.ainvoke({"count": 0})
+            own = concurrent.futures.ThreadPoolExecutor(1, f"own {number}")
+            event_loop.set_default_executor(own)
+            where.clear()
+            await graph.ainvoke({"count": 0})
+            assert where == [f"own {number}"]
+        await graph.ainvoke({"count": 0})
+        own.shutdown(wait=False)
+        with pytest.raises(RuntimeError, match="after shutdown"):
+            await graph.ainvoke({"count": 0})
+
+    asyncio.run(main())
+
+
 @pytest.mark.usefixtures("installed")
 def test_a_run_that_was_stopped_leaves_its_thread_to_nobody() -> None:
     goes_on = threading.Event()

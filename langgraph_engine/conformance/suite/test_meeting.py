@@ -124,6 +124,20 @@ def test_a_thread_leaves_when_no_job_comes(meeting: Meeting) -> None:
     assert thread.ask(lambda: None, LONG) is None
 
 
+@pytest.mark.behavior(
+    "look: A thread that looks for no time at all leaves, unless there is a job already."
+)
+@pytest.mark.parametrize("comes", [True, False])
+def test_a_thread_may_look_just_once(meeting: Meeting, *, comes: bool) -> None:
+    assert meeting.finished(LONG) is None
+    if comes:
+        assert meeting.ask(0) is False
+    assert meeting.look(0) is comes
+    if comes:
+        assert meeting.leave() is False
+    assert meeting.ask(LONG) is None
+
+
 def test_a_thread_leaves_when_it_wants_to(meeting: Meeting) -> None:
     assert meeting.leave() is False
     assert meeting.ask(LONG) is None
