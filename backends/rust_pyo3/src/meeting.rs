@@ -128,7 +128,8 @@ impl Meeting {
     fn finds(&self, patience: Duration) -> bool {
         let began = Instant::now();
         let looks = self.came_soon.load(Ordering::Relaxed) && several_processors();
-        if !patience.is_zero() && !(looks && self.is_left(FREE, LOOKS.min(patience))) {
+        let looks_only = patience.is_zero();
+        if !(looks_only || looks && self.is_left(FREE, LOOKS.min(patience))) {
             self.sleep(patience);
             self.came_soon
                 .store(began.elapsed() <= LOOKS, Ordering::Relaxed);
