@@ -231,7 +231,7 @@ def _tell(job: Job, event_loop: Any) -> None:
 
 
 class _Stay:
-    """A thread's time with a run: a job, and more if they come soon."""
+    """A thread's time with a run, and with the graph's next one: a job, and more if they come soon."""
 
     __slots__ = (
         "__weakref__",

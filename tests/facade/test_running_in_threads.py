@@ -1160,18 +1160,24 @@ def test_the_event_loop_waits_for_a_thread_it_asked_for(
     assert fewest <= (0 if either is None else 1, 12)
 
 
-@pytest.mark.usefixtures("installed")
-def test_busy_threads_are_not_waited_for_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whose jobs are waited for in vain are not waited for the next times."""
-    waited: list[Any] = []
+@pytest.fixture
+def waited(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Whether a thread's first job was done, of those the event loop waited for."""
+    found: list[Any] = []
     wait = hand_over._Stay.wait
 
     def noted(self: Any) -> bool | None:
         is_done = wait(self)
-        waited.append(is_done)
+        found.append(is_done)
         return is_done
 
     monkeypatch.setattr(hand_over._Stay, "wait", noted)
+    return found
+
+
+@pytest.mark.usefixtures("installed")
+def test_busy_threads_are_not_waited_for_each_time(waited: list[Any]) -> None:
+    """Whose jobs are waited for in vain are not waited for the next times."""
 
     async def main() -> None:
         executor = concurrent.futures.ThreadPoolExecutor(1)
@@ -1352,18 +1358,9 @@ def test_a_run_that_was_stopped_leaves_its_thread_to_nobody() -> None:
 
 @pytest.mark.parametrize("way", ["ainvoke", "astream"])
 def test_the_first_function_of_a_run_is_waited_for(
-    way: str, monkeypatch: pytest.MonkeyPatch, either: str | None
+    way: str, waited: list[Any], either: str | None
 ) -> None:
     """Where the last one of the run before took but a moment."""
-    waited: list[Any] = []
-    wait = hand_over._Stay.wait
-
-    def noted(self: Any) -> bool | None:
-        is_done = wait(self)
-        waited.append(is_done)
-        return is_done
-
-    monkeypatch.setattr(hand_over._Stay, "wait", noted)
     graph = _row(_step)
 
     async def main() -> None:
