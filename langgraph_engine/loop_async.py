@@ -190,6 +190,7 @@ class AsyncLoop(Loop):
         while running := tuple(self._coroutines):
             await asyncio.wait(running)
             await asyncio.sleep(0)  # for what follows them
+        self.save_unsaved()
         executor = self._executor
         if executor is not None:
             await executor.__aexit__(*error)
