@@ -438,11 +438,13 @@ def _start_all(
         coroutines.clear()
 
     one_by_one = loop.config.get("max_concurrency")
-    functions = PlainFunctions(loop.event_loop, hand_over_of(loop))
+    functions: PlainFunctions | None = None
     for task in tasks:
         if not one_by_one and NodeCoroutine.may_run(task):
             function = task.plan.plain_function()
             if function is not None:
+                if functions is None:
+                    functions = PlainFunctions(loop.event_loop, hand_over_of(loop))
                 begun(task).start_in(functions, function)
             else:
                 coroutines.append(task)

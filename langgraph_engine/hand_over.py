@@ -241,7 +241,6 @@ class _Stay:
         "_executor",
         "_job",
         "_meeting",
-        "_others",
         "cancel",
         "ended",
         "was_short",
@@ -264,7 +263,6 @@ class _Stay:
     ) -> None:
         self._event_loop, self._meeting, self._between_runs = event_loop, meeting, between_runs
         self._executor = executor
-        self._others = getattr(executor, "_work_queue", None)  # who waits for a thread
         self._job: Job | None = None
         self.ended = monotonic()
         self.was_short = before is not None and before.was_short
@@ -307,6 +305,7 @@ class _Stay:
     def serve(self, job: Job | None) -> None:
         """Do jobs."""
         meeting = self._meeting
+        others = getattr(self._executor, "_work_queue", None)  # who waits for a thread
         while job is not None:
             began = monotonic()
             follows = job.run()
@@ -315,7 +314,7 @@ class _Stay:
             self.was_short = took <= _SHORT
             stays = follows == A_JOB or (follows == A_RUN and self._between_runs.comes_soon)
             stays = stays and self._comes_soon and took <= MOMENT
-            if not stays or self._others is None or not self._others.empty():
+            if not stays or others is None or not others.empty():
                 if not meeting.leave():
                     _tell(job, self._event_loop)
                 return

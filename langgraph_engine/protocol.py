@@ -98,7 +98,7 @@ class ChannelSpec:
             first is the base of an empty channel), unless a value is a ``dict`` or an ``overwrite``.
         overwrite: ``binary_operator``: the class of values that replace what was folded; goes with ``aggregate``.
         overwrite_keys: ``binary_operator``: a ``dict`` that has none of these keys, and isn't of a class of somebody's
-            own, is folded as any value. None if there are no such keys.
+            own, is folded as any value. None: any ``dict`` may be an overwrite.
         initial: ``binary_operator``: makes the value a fresh channel starts with, or ``missing``.
         custom: ``custom``: the prototype. It has LangGraph's ``BaseChannel`` methods
             (``from_checkpoint``, ``checkpoint``, ``get``, ``is_available``, ``update``,

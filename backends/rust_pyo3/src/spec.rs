@@ -32,10 +32,9 @@ impl Spec {
                 custom: optional(&channel, "custom")?,
                 aggregate: optional(&channel, "aggregate")?,
                 overwrite: optional(&channel, "overwrite")?,
-                overwrite_keys: match optional(&channel, "overwrite_keys")? {
-                    Some(keys) => Some(names(keys.bind(channel.py()))?),
-                    None => None,
-                },
+                overwrite_keys: optional(&channel, "overwrite_keys")?
+                    .map(|keys| names(keys.bind(channel.py())))
+                    .transpose()?,
             };
             found.check(name.to_str()?, &kind)?;
             graph
